@@ -1,0 +1,57 @@
+// Wall time in milliseconds (rule S10).
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include <hybrid/session.hpp>
+
+namespace hybrid {
+
+// Milliseconds since 1970-01-01 UTC: what the log and the table keep.
+using Millis = std::int64_t;
+
+inline TimePoint to_time_point(Millis time) { return TimePoint{std::chrono::milliseconds{time}}; }
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual Millis now() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  Millis now() const override {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  }
+};
+
+// Never runs backwards, whatever the clock behind it does. Thread-safe.
+class ClampedClock {
+ public:
+  explicit ClampedClock(const Clock& clock) : clock_(clock) {}
+
+  Millis now() {
+    const Millis now = clock_.now();
+    Millis latest = latest_.load(std::memory_order_relaxed);
+    // Written at most once a millisecond, so that readers on other cores keep their copy of the line.
+    while (latest < now && !latest_.compare_exchange_weak(latest, now, std::memory_order_relaxed)) {
+    }
+    return latest < now ? now : latest;
+  }
+  // Later calls of now() return at least `time`.
+  void advance_to(Millis time) {
+    Millis latest = latest_.load(std::memory_order_relaxed);
+    while (latest < time &&
+           !latest_.compare_exchange_weak(latest, time, std::memory_order_relaxed)) {
+    }
+  }
+
+ private:
+  const Clock& clock_;
+  std::atomic<Millis> latest_{0};
+};
+
+}  // namespace hybrid

@@ -1,0 +1,43 @@
+// SHA-256 digests of session ids, and randomness. By OpenSSL.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace hybrid {
+
+// What stands for a session id on disk and in the index. A stolen log holds no id that works as a cookie,
+// and nobody can choose ids that collide in the index.
+struct Digest {
+  std::array<std::byte, 32> bytes{};
+
+  friend bool operator==(const Digest&, const Digest&) = default;
+  friend auto operator<=>(const Digest&, const Digest&) = default;
+  // Uniform, since the digest is.
+  std::uint64_t hash() const {
+    std::uint64_t hash;
+    std::memcpy(&hash, bytes.data(), sizeof hash);
+    return hash;
+  }
+};
+
+Digest digest_of(std::string_view sid);
+
+std::string to_hex(std::span<const std::byte> bytes);
+
+// From the system's CSPRNG; throws std::runtime_error if there is none.
+void fill_random(std::span<std::byte> bytes);
+
+}  // namespace hybrid
+
+template <>
+struct std::hash<hybrid::Digest> {
+  std::size_t operator()(const hybrid::Digest& digest) const { return digest.hash(); }
+};

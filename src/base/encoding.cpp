@@ -1,0 +1,311 @@
+// MessagePack by msgpack-cxx, behind types of our own so that users need not have it.
+#include <hybrid/encoding.hpp>
+
+#define MSGPACK_NO_BOOST
+#include <msgpack.hpp>
+
+#include <cmath>
+
+namespace hybrid {
+namespace {
+
+// msgpack-cxx's idea of a stream.
+struct Sink {
+  Buffer& out;
+  void write(const char* bytes, std::size_t size) { out.append(bytes, size); }
+};
+
+constexpr std::size_t kLengthMax = std::numeric_limits<std::uint32_t>::max();
+
+bool same_bits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+}  // namespace
+
+void Buffer::grow(std::size_t more) {
+  std::size_t capacity = capacity_;
+  while (capacity - size_ < more) capacity *= 2;
+  auto heap = std::make_unique_for_overwrite<char[]>(capacity);
+  std::memcpy(heap.get(), data_, size_);
+  heap_ = std::move(heap);
+  data_ = heap_.get();
+  capacity_ = capacity;
+}
+
+void Encoder::nil() {
+  Sink sink{out_};
+  msgpack::packer{sink}.pack_nil();
+}
+
+void Encoder::boolean(bool value) {
+  Sink sink{out_};
+  value ? msgpack::packer{sink}.pack_true() : msgpack::packer{sink}.pack_false();
+}
+
+void Encoder::integer(std::int64_t value) {
+  Sink sink{out_};
+  msgpack::packer{sink}.pack_int64(value);
+}
+
+void Encoder::unsigned_integer(std::uint64_t value) {
+  Sink sink{out_};
+  msgpack::packer{sink}.pack_uint64(value);
+}
+
+void Encoder::real(float value) {
+  Sink sink{out_};
+  msgpack::packer{sink}.pack_float(value);
+}
+
+void Encoder::real(double value) {
+  Sink sink{out_};
+  const auto single = static_cast<float>(value);
+  if (same_bits(static_cast<double>(single), value)) {
+    msgpack::packer{sink}.pack_float(single);
+  } else {
+    msgpack::packer{sink}.pack_double(value);
+  }
+}
+
+void Encoder::string(std::string_view value) {
+  if (value.size() > kLengthMax) return fail();
+  Sink sink{out_};
+  const auto size = static_cast<std::uint32_t>(value.size());
+  msgpack::packer{sink}.pack_str(size).pack_str_body(value.data(), size);
+}
+
+void Encoder::bytes(std::span<const std::byte> value) {
+  if (value.size() > kLengthMax) return fail();
+  Sink sink{out_};
+  const auto size = static_cast<std::uint32_t>(value.size());
+  msgpack::packer{sink}.pack_bin(size).pack_bin_body(reinterpret_cast<const char*>(value.data()),
+                                                     size);
+}
+
+void Encoder::array(std::size_t count) {
+  if (count > kLengthMax) return fail();
+  Sink sink{out_};
+  msgpack::packer{sink}.pack_array(static_cast<std::uint32_t>(count));
+}
+
+void Encoder::map(std::size_t count) {
+  if (count > kLengthMax) return fail();
+  Sink sink{out_};
+  msgpack::packer{sink}.pack_map(static_cast<std::uint32_t>(count));
+}
+
+void Encoder::encoded(std::string_view messagepack) {
+  out_.append(messagepack.data(), messagepack.size());
+}
+
+// Flattens a value: a container is its token, then those of what it holds.
+struct Decoder::Visitor : msgpack::null_visitor {
+  Decoder& decoder;
+
+  explicit Visitor(Decoder& to) : decoder(to) {}
+
+  bool add(Token token) {
+    if (decoder.count_ == 0) {
+      decoder.first_ = token;
+    } else {
+      decoder.rest_.push_back(token);
+    }
+    ++decoder.count_;
+    return true;
+  }
+  bool visit_nil() { return add({.kind = Kind::nil}); }
+  bool visit_boolean(bool value) { return add({.kind = Kind::boolean, .bits = value ? 1U : 0U}); }
+  bool visit_positive_integer(std::uint64_t value) {
+    return add({.kind = Kind::integer, .bits = value});
+  }
+  bool visit_negative_integer(std::int64_t value) {
+    return add(
+        {.kind = Kind::integer, .negative = value < 0, .bits = static_cast<std::uint64_t>(value)});
+  }
+  bool visit_float32(float value) {
+    return add({.kind = Kind::real, .single = true, .bits = std::bit_cast<std::uint32_t>(value)});
+  }
+  bool visit_float64(double value) {
+    return add({.kind = Kind::real, .bits = std::bit_cast<std::uint64_t>(value)});
+  }
+  bool visit_str(const char* text, std::uint32_t size) {
+    return add({.kind = Kind::string, .size = size, .text = text});
+  }
+  bool visit_bin(const char* text, std::uint32_t size) {
+    return add({.kind = Kind::bytes, .size = size, .text = text});
+  }
+  bool visit_ext(const char*, std::uint32_t) { return add({.kind = Kind::other}); }
+  bool start_array(std::uint32_t count) { return add({.kind = Kind::array, .size = count}); }
+  bool start_map(std::uint32_t count) { return add({.kind = Kind::map, .size = count}); }
+  void parse_error(std::size_t, std::size_t) {}
+  void insufficient_bytes(std::size_t, std::size_t) {}
+};
+
+Decoder::Decoder(std::string_view encoded) {
+  Visitor visitor{*this};
+  std::size_t used = 0;
+  bool whole = false;
+  try {
+    whole = msgpack::parse(encoded.data(), encoded.size(), used, visitor) && used == encoded.size();
+  } catch (const msgpack::unpack_error&) {
+    // Nesting or sizes past msgpack-cxx's own limits: as unreadable as any other malformed bytes.
+  }
+  if (!whole) {
+    first_ = Token{};
+    rest_.clear();
+    count_ = 1;
+  }
+}
+
+const Decoder::Token& Decoder::next() const {
+  static constexpr Token kNothing{};
+  if (position_ >= count_) return kNothing;
+  return position_ == 0 ? first_ : rest_[position_ - 1];
+}
+
+Kind Decoder::kind() const { return next().kind; }
+
+bool Decoder::at_end() const { return position_ >= count_; }
+
+bool Decoder::skip_nil() {
+  if (next().kind != Kind::nil) return false;
+  ++position_;
+  return true;
+}
+
+void Decoder::skip() {
+  for (std::uint64_t left = 1; left > 0 && !at_end(); --left) {
+    const Token& token = next();
+    if (token.kind == Kind::array) left += token.size;
+    if (token.kind == Kind::map) left += std::uint64_t{token.size} * 2;
+    ++position_;
+  }
+}
+
+Result<bool> Decoder::boolean() {
+  if (next().kind != Kind::boolean) return detail::mismatch("the stored value is not a bool");
+  const bool value = next().bits != 0;
+  ++position_;
+  return value;
+}
+
+namespace {
+
+constexpr double kTwoTo63 = 9223372036854775808.0;
+
+// The integer that a real is, if it is one; -0.0 is not 0, its sign would be lost.
+template <class T>
+Result<T> whole_number(double real, double below) {
+  const double least = std::is_signed_v<T> ? -kTwoTo63 : 0.0;
+  const bool fits = real >= least && real < below && std::trunc(real) == real;  // false for NaN
+  if (!fits || (real == 0 && std::signbit(real))) {
+    return detail::mismatch("the stored number is not an integer of this type");
+  }
+  return static_cast<T>(real);
+}
+
+}  // namespace
+
+Result<std::int64_t> Decoder::integer() {
+  const Token& token = next();
+  if (token.kind == Kind::real) {
+    auto value = whole_number<std::int64_t>(
+        token.single ? std::bit_cast<float>(static_cast<std::uint32_t>(token.bits))
+                     : std::bit_cast<double>(token.bits),
+        kTwoTo63);
+    if (value) ++position_;
+    return value;
+  }
+  if (token.kind != Kind::integer) return detail::mismatch("the stored value is not an integer");
+  if (!token.negative &&
+      token.bits > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    return detail::mismatch("the integer does not fit the type");
+  }
+  ++position_;
+  return static_cast<std::int64_t>(token.bits);
+}
+
+Result<std::uint64_t> Decoder::unsigned_integer() {
+  const Token& token = next();
+  if (token.kind == Kind::real) {
+    auto value = whole_number<std::uint64_t>(
+        token.single ? std::bit_cast<float>(static_cast<std::uint32_t>(token.bits))
+                     : std::bit_cast<double>(token.bits),
+        2 * kTwoTo63);
+    if (value) ++position_;
+    return value;
+  }
+  if (token.kind != Kind::integer) return detail::mismatch("the stored value is not an integer");
+  if (token.negative) return detail::mismatch("the integer is negative");
+  ++position_;
+  return token.bits;
+}
+
+Result<double> Decoder::real() {
+  const Token& token = next();
+  if (token.kind == Kind::real) {
+    ++position_;
+    return token.single
+               ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(token.bits)))
+               : std::bit_cast<double>(token.bits);
+  }
+  if (token.kind != Kind::integer) return detail::mismatch("the stored value is not a number");
+  // An integer converts if it comes back unchanged; the comparison keeps the cast back in range.
+  const double value = token.negative ? static_cast<double>(static_cast<std::int64_t>(token.bits))
+                                      : static_cast<double>(token.bits);
+  const bool exact = token.negative
+                         ? static_cast<std::int64_t>(value) == static_cast<std::int64_t>(token.bits)
+                         : value < 2 * kTwoTo63 && static_cast<std::uint64_t>(value) == token.bits;
+  if (!exact)
+    return detail::mismatch("the integer is too large for a floating-point number to hold exactly");
+  ++position_;
+  return value;
+}
+
+Result<float> Decoder::real_float() {
+  const Token& token = next();
+  if (token.kind == Kind::real && token.single) {
+    ++position_;
+    return std::bit_cast<float>(static_cast<std::uint32_t>(token.bits));
+  }
+  const std::size_t before = position_;
+  const auto wide = real();
+  if (!wide) return std::unexpected(wide.error());
+  const auto narrow = static_cast<float>(*wide);
+  if (!same_bits(static_cast<double>(narrow), *wide)) {
+    position_ = before;
+    return detail::mismatch("the stored number is not exact as a float");
+  }
+  return narrow;
+}
+
+Result<std::string_view> Decoder::string() {
+  const Token& token = next();
+  if (token.kind != Kind::string) return detail::mismatch("the stored value is not a string");
+  ++position_;
+  return std::string_view{token.text, token.size};
+}
+
+Result<std::span<const std::byte>> Decoder::bytes() {
+  const Token& token = next();
+  if (token.kind != Kind::bytes) return detail::mismatch("the stored value is not bytes");
+  ++position_;
+  return std::as_bytes(std::span{token.text, token.size});
+}
+
+Result<std::size_t> Decoder::array() {
+  const Token& token = next();
+  if (token.kind != Kind::array) return detail::mismatch("the stored value is not an array");
+  ++position_;
+  return token.size;
+}
+
+Result<std::size_t> Decoder::map() {
+  const Token& token = next();
+  if (token.kind != Kind::map) return detail::mismatch("the stored value is not a map");
+  ++position_;
+  return token.size;
+}
+
+}  // namespace hybrid

@@ -1,0 +1,18 @@
+#include <hybrid/provider.hpp>
+
+namespace hybrid {
+namespace {
+
+std::unexpected<Error> not_offered() {
+  return std::unexpected(Error{Errc::unsupported, "this provider does not offer the call"});
+}
+
+}  // namespace
+
+Result<std::size_t> Provider::size() { return not_offered(); }
+Result<void> Provider::for_each(const std::function<bool(Session&)>&) { return not_offered(); }
+Result<Stats> Provider::stats() { return not_offered(); }
+Result<void> Provider::flush() { return not_offered(); }
+Result<void> Provider::on_event(std::function<void(const Event&)>) { return not_offered(); }
+
+}  // namespace hybrid

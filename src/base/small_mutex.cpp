@@ -1,0 +1,79 @@
+#include "base/small_mutex.hpp"
+
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace hybrid {
+namespace {
+
+// Numbers go back when their thread ends, so that 31 bits last for ever.
+struct ThreadNumbers {
+  std::mutex mutex;
+  std::uint32_t next = 1;
+  std::vector<std::uint32_t> free;
+};
+
+// Never destroyed: threads may end after static destructors have run.
+ThreadNumbers& thread_numbers() {
+  static auto* const numbers = new ThreadNumbers;
+  return *numbers;
+}
+
+struct ThreadNumber {
+  std::uint32_t value;
+
+  ThreadNumber() {
+    ThreadNumbers& numbers = thread_numbers();
+    const std::lock_guard lock{numbers.mutex};
+    if (numbers.free.empty()) {
+      value = numbers.next++;
+    } else {
+      value = numbers.free.back();
+      numbers.free.pop_back();
+    }
+  }
+  ~ThreadNumber() {
+    ThreadNumbers& numbers = thread_numbers();
+    const std::lock_guard lock{numbers.mutex};
+    numbers.free.push_back(value);
+  }
+};
+
+}  // namespace
+
+std::uint32_t this_thread_number() {
+  thread_local const ThreadNumber number;
+  return number.value;
+}
+
+void SmallMutex::lock_slow(std::uint32_t mine) {
+  constexpr int kSpins = 100;  // a session's lock is mostly held for less than this takes
+  for (int spin = 0;; ++spin) {
+    std::uint32_t seen = word_.load(std::memory_order_relaxed);
+    if (seen == 0) {
+      // Others may sleep on the word still: keep the mark, so that our unlock wakes them.
+      const std::uint32_t taken = spin > kSpins ? mine | kContended : mine;
+      if (word_.compare_exchange_weak(seen, taken, std::memory_order_acquire,
+                                      std::memory_order_relaxed))
+        return;
+    } else if (spin > kSpins) {
+      HYBRID_ASSERT(seen >> 1 != mine >> 1);
+      if ((seen & kContended) != 0 ||
+          word_.compare_exchange_weak(seen, seen | kContended, std::memory_order_relaxed)) {
+        word_.wait(seen | kContended, std::memory_order_relaxed);
+      }
+    }
+  }
+}
+
+bool SmallMutex::try_lock_for(std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!try_lock()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds{200});
+  }
+  return true;
+}
+
+}  // namespace hybrid

@@ -1,0 +1,185 @@
+#include "scf/record.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+
+namespace hybrid::scf {
+namespace {
+
+enum class ImageTag : std::uint8_t { created = 1, last_access = 2, version = 3, entry = 4 };
+
+void append_sized(std::string& out, std::string_view bytes) {
+  append_varint(out, bytes.size());
+  out.append(bytes);
+}
+
+void append_field(std::string& out, ImageTag tag, std::uint64_t value) {
+  out.push_back(static_cast<char>(tag));
+  append_varint(out, sizeof value);
+  append_integer(out, value);
+}
+
+Digest to_digest(ByteView bytes) {
+  Digest digest;
+  std::ranges::copy(bytes.first(kSidBytes), digest.bytes.begin());
+  return digest;
+}
+
+}  // namespace
+
+std::string_view to_string(Op op) {
+  switch (op) {
+    case Op::create: return "create";
+    case Op::destroy: return "destroy";
+    case Op::change_id: return "change_id";
+    case Op::modify: return "modify";
+    case Op::touch: return "touch";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(ChangeKind kind) {
+  switch (kind) {
+    case ChangeKind::create: return "create";
+    case ChangeKind::erase: return "delete";
+    case ChangeKind::update: return "update";
+    case ChangeKind::clear: return "clear";
+  }
+  return "unknown";
+}
+
+void append_record(std::string& out, Op op, const Digest& sid, std::string_view data) {
+  out.push_back(static_cast<char>(op));
+  out.append(as_chars(sid.bytes));
+  out.append(data);
+  append_integer(out, static_cast<std::uint32_t>(data.size()));
+}
+
+void begin_record(std::string& out, Op op, const Digest& sid) {
+  HYBRID_ASSERT(out.empty());
+  out.push_back(static_cast<char>(op));
+  out.append(as_chars(sid.bytes));
+}
+
+void end_record(std::string& out) {
+  append_integer(out, static_cast<std::uint32_t>(out.size() - 1 - kSidBytes));
+}
+
+std::optional<std::vector<Record>> split_payload(ByteView payload) {
+  std::vector<Record> records;
+  while (!payload.empty()) {
+    if (payload.size() < kRecordOverheadBytes) return std::nullopt;
+    const auto length = load_le<std::uint32_t>(payload.data() + payload.size() - 4);
+    if (length > payload.size() - kRecordOverheadBytes) return std::nullopt;
+    const ByteView bytes = payload.last(kRecordOverheadBytes + length);
+    const auto op = std::to_integer<std::uint8_t>(bytes[0]);
+    if (op > kOpMax) return std::nullopt;
+    records.push_back({.op = static_cast<Op>(op),
+                       .sid = to_digest(bytes.subspan(1)),
+                       .data = bytes.subspan(1 + kSidBytes, length)});
+    payload = payload.first(payload.size() - bytes.size());
+  }
+  std::ranges::reverse(records);
+  return records;
+}
+
+void append_change(std::string& out, const ChangeView& change) {
+  out.push_back(static_cast<char>(change.kind));
+  if (change.kind == ChangeKind::clear) return;
+  append_sized(out, change.key);
+  if (change.kind != ChangeKind::erase) append_sized(out, change.value);
+}
+
+std::optional<std::vector<ChangeView>> parse_changes(ByteView data) {
+  if (data.empty()) return std::nullopt;
+  std::vector<ChangeView> changes;
+  ByteReader in{data};
+  while (!in.at_end()) {
+    const auto kind = in.integer<std::uint8_t>();
+    if (!kind || *kind > static_cast<std::uint8_t>(ChangeKind::clear)) return std::nullopt;
+    ChangeView change{.kind = static_cast<ChangeKind>(*kind)};
+    if (change.kind != ChangeKind::clear) {
+      const auto key = in.sized();
+      if (!key || key->empty()) return std::nullopt;
+      change.key = as_chars(*key);
+      if (change.kind != ChangeKind::erase) {
+        const auto value = in.sized();
+        if (!value || value->empty()) return std::nullopt;
+        change.value = as_chars(*value);
+      }
+    }
+    changes.push_back(change);
+  }
+  return changes;
+}
+
+void append_image(std::string& out, const Image& image) {
+  append_field(out, ImageTag::created, static_cast<std::uint64_t>(image.created));
+  append_field(out, ImageTag::last_access, static_cast<std::uint64_t>(image.last_access));
+  append_field(out, ImageTag::version, image.version);
+  for (const auto& [key, value] : image.entries) {
+    out.push_back(static_cast<char>(ImageTag::entry));
+    append_varint(out, varint_bytes(key.size()) + key.size() + value.size());
+    append_sized(out, key);
+    out.append(value);
+  }
+}
+
+std::optional<Image> parse_image(ByteView data) {
+  Image image;
+  unsigned seen = 0;  // bit `tag`
+  ByteReader in{data};
+  while (!in.at_end()) {
+    const auto tag = in.integer<std::uint8_t>();
+    const auto bytes = in.sized();
+    if (!tag || !bytes) return std::nullopt;
+    ByteReader field{*bytes};
+    if (*tag == static_cast<std::uint8_t>(ImageTag::entry)) {
+      const auto key = field.sized();
+      if (!key || key->empty() || field.at_end()) return std::nullopt;
+      image.entries.emplace_back(as_chars(*key), as_chars(*field.take(field.remaining())));
+      continue;
+    }
+    const auto number = field.integer<std::uint64_t>();
+    const unsigned bit = 1U << (*tag & 7U);
+    if (!number || !field.at_end() || (seen & bit) != 0) return std::nullopt;
+    seen |= bit;
+    switch (*tag) {
+      case static_cast<std::uint8_t>(ImageTag::created):
+        image.created = static_cast<Millis>(*number);
+        break;
+      case static_cast<std::uint8_t>(ImageTag::last_access):
+        image.last_access = static_cast<Millis>(*number);
+        break;
+      case static_cast<std::uint8_t>(ImageTag::version): image.version = *number; break;
+      default: return std::nullopt;
+    }
+  }
+  constexpr unsigned kAll = 1U << 1 | 1U << 2 | 1U << 3;
+  if (seen != kAll) return std::nullopt;
+  return image;
+}
+
+std::optional<Digest> parse_new_sid(ByteView data) {
+  if (data.size() != kSidBytes) return std::nullopt;
+  return to_digest(data);
+}
+
+void append_touch(std::string& out, const Touch& touch) {
+  out.append(as_chars(touch.sid.bytes));
+  append_integer(out, touch.last_access);
+}
+
+std::optional<std::vector<Touch>> parse_touches(ByteView data) {
+  if (data.empty() || data.size() % kTouchBytes != 0) return std::nullopt;
+  std::vector<Touch> touches;
+  touches.reserve(data.size() / kTouchBytes);
+  for (; !data.empty(); data = data.subspan(kTouchBytes)) {
+    touches.push_back(
+        {.sid = to_digest(data), .last_access = load_le<Millis>(data.data() + kSidBytes)});
+  }
+  return touches;
+}
+
+}  // namespace hybrid::scf

@@ -1,0 +1,36 @@
+// What a list of changes does to a session: the record to log, the room it needs, and whether it may be done at all.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/digest.hpp"
+#include "hybrid/session.hpp"
+#include "store/packed_block.hpp"
+
+namespace hybrid::store {
+
+class ChangePlan {
+ public:
+  // Checks rule S11 and writes the modify record into `record`, which must be empty and outlive the plan, as must `changes`.
+  static Result<ChangePlan> make(const Digest& sid, const PackedBlock& block,
+                                 std::span<const Change> changes, std::string& record);
+
+  // Empty if nothing would change.
+  std::string_view record() const { return record_; }
+  // Makes apply() safe from failing. May throw std::bad_alloc.
+  void reserve(PackedBlock& block) const { block.reserve(bytes_, keys_); }
+  void apply(PackedBlock& block) const;
+
+ private:
+  explicit ChangePlan(std::span<const Change> changes) : changes_(changes) {}
+
+  std::span<const Change> changes_;
+  std::string_view record_;
+  std::size_t bytes_ = 0;
+  std::size_t keys_ = 0;
+};
+
+}  // namespace hybrid::store

@@ -1,0 +1,180 @@
+// The log as the store writes it: appends, group commit, the change from one segment to the next, and closing.
+//
+// append() and wait_durable() come from any thread; a thread of its own prepares segments and syncs in `interval`.
+//   L1  Records are in the log in the order of their LSNs, and so are changes of one session, whose caller holds
+//       the session's writer lock.
+//   L2  durable() only rises, and only after a sync that began after the records up to it had been appended.
+//   L3  After a failed sync nothing is accepted any more: the kernel may have dropped what it could not write, and a
+//       second try would report success (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+//   L4  A segment's successor has its directory entry, durably unless in `os` and `none`, before its first record.
+//   L5  Nothing that reading the store may still need is removed before what replaces it is durable.
+// Does not know sessions. Format: docs/formats/scf.md, section 5 for what happens after a crash.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/thread_annotations.hpp"
+#include "hybrid/params.hpp"
+#include "io/file_system.hpp"
+#include "scf/log_reader.hpp"
+#include "scf/segment_writer.hpp"
+
+namespace hybrid::store {
+
+class CommitLog {
+ public:
+  struct Config {
+    io::FileSystem& files;
+    std::string directory;
+    std::uint64_t segment_bytes = 0;
+    std::uint64_t first_segment_bytes = std::uint64_t{4}
+                                        << 20;  // each is twice the one before, up to segment_bytes
+    Durability durability = Durability::interval;
+    std::chrono::milliseconds sync_interval{1000};
+    bool background = true;  // false: the caller drives run_duties()
+  };
+
+  struct Place {
+    scf::Lsn lsn;
+    Millis time = 0;  // not before the last record's
+    bool waits = false;
+  };
+
+  struct AppendOptions {
+    bool last_resort =
+        false;  // may use the room kept for a full disk, since it makes the store smaller
+    bool at_once = false;  // in `interval`, wait until it is durable
+  };
+
+  struct Counters {
+    std::uint64_t segments = 0;
+    std::uint64_t bytes = 0;
+    scf::Lsn last_lsn;
+    scf::Lsn durable;
+    std::uint64_t records_appended = 0;
+    std::uint64_t syncs = 0;
+  };
+
+  // Goes on after `summary`, which must be sound or torn. Writes only if the log has records that may not be on the disk.
+  static Result<std::unique_ptr<CommitLog>> open(Config config, const scf::LogSummary& summary,
+                                                 Millis now);
+  // Without close(): as if killed.
+  ~CommitLog();
+  CommitLog(const CommitLog&) = delete;
+  CommitLog& operator=(const CommitLog&) = delete;
+
+  // One record as scf::append_record() makes it. Each must be followed by its acknowledge().
+  Result<Place> append(std::string_view record, Millis now, AppendOptions options);
+  // Waits as the durability demands before the change may be reported done.
+  Result<void> acknowledge(const Place& place);
+  // Returns when all records up to `lsn` are durable, whatever the durability.
+  Result<void> wait_durable(scf::Lsn lsn);
+
+  void set_durability(Durability durability, std::chrono::milliseconds sync_interval);
+  Counters counters() const;
+  scf::Lsn last_lsn() const;
+
+  // What the background thread does at each tick. Not beside it.
+  void run_duties();
+
+  // Writes the mark of a clean close. No append may follow; waits for acknowledge() calls under way.
+  Result<void> close();
+
+ private:
+  struct Segment {
+    scf::SegmentNumber number;
+    std::string path;
+    std::unique_ptr<io::File> file;
+    std::unique_ptr<io::Mapping> mapping;  // none once retired
+    std::uint64_t bytes = 0;
+    bool synced_zeros = false;
+    std::uint64_t epoch = 0;
+    std::optional<scf::SegmentWriter> writer;
+  };
+  // Where the log ended before the current segment.
+  struct Predecessor {
+    scf::SegmentNumber number;
+    std::uint64_t epoch = 0;
+    std::string path;
+    scf::Offset end;
+    bool closed = false;
+    bool sealed = false;
+  };
+
+  explicit CommitLog(Config config) : config_(std::move(config)) {}
+
+  Result<void> repeat_tail(const scf::LogSummary& summary, Millis now);
+  Result<std::unique_ptr<io::File>> seal_file(Predecessor& predecessor, scf::Lsn next,
+                                              scf::FrameContext context);
+  Result<void> begin_after_crash(Millis now) HYBRID_REQUIRES(mutex_);
+  Result<std::shared_ptr<Segment>> prepare(scf::SegmentNumber number, std::uint64_t bytes,
+                                           bool durably);
+  void prepare_spare();
+  void remove_obsolete(std::vector<std::string> paths);
+  Result<void> roll(std::size_t record_bytes, Millis now) HYBRID_REQUIRES(mutex_);
+  scf::SegmentHeader header_for(const Segment& segment, Millis now) const HYBRID_REQUIRES(mutex_);
+  scf::FrameContext context(Millis now) const HYBRID_REQUIRES(mutex_) {
+    return {.durable = durable_, .low_water = low_water_, .time = now};
+  }
+  bool syncs_by_itself() const HYBRID_REQUIRES(mutex_) {
+    return durability_ == Durability::always || durability_ == Durability::interval;
+  }
+  std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
+
+  void sync_once();
+  void release(const std::vector<std::shared_ptr<Segment>>& retired);
+  void fail(const Error& error) HYBRID_REQUIRES(mutex_);
+  std::unexpected<Error> failure() const HYBRID_REQUIRES(mutex_);
+  void run_thread();
+
+  const Config config_;
+
+  mutable Mutex mutex_;
+  Condition changed_;  // durable_, failed_, syncing_, preparing_, in_flight_, stop_
+  Durability durability_ HYBRID_GUARDED_BY(mutex_) = Durability::interval;
+  std::chrono::milliseconds sync_interval_ HYBRID_GUARDED_BY(mutex_){1000};
+
+  std::shared_ptr<Segment> current_
+      HYBRID_GUARDED_BY(mutex_);  // none until the first append after opening
+  std::shared_ptr<Segment> spare_ HYBRID_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Segment>> retired_
+      HYBRID_GUARDED_BY(mutex_);  // sealed, not synced yet
+  std::optional<Predecessor> predecessor_ HYBRID_GUARDED_BY(mutex_);
+  std::vector<std::string> obsolete_
+      HYBRID_GUARDED_BY(mutex_);  // to remove once a spare is there, oldest first
+  scf::Uuid store_ HYBRID_GUARDED_BY(mutex_){};
+  scf::SegmentNumber next_number_ HYBRID_GUARDED_BY(mutex_){1};
+  std::uint64_t rolls_ HYBRID_GUARDED_BY(mutex_) = 0;
+  std::uint64_t wake_ups_ HYBRID_GUARDED_BY(mutex_) =
+      0;  // of the background thread, beside its ticks
+
+  scf::Lsn next_lsn_ HYBRID_GUARDED_BY(mutex_){1};
+  scf::Lsn durable_ HYBRID_GUARDED_BY(mutex_);
+  scf::Lsn low_water_ HYBRID_GUARDED_BY(mutex_){1};
+  Millis last_time_ HYBRID_GUARDED_BY(mutex_) = 0;
+  scf::Lsn seen_by_duties_ HYBRID_GUARDED_BY(mutex_);  // last_lsn() at the last tick
+  bool sync_point_due_ HYBRID_GUARDED_BY(mutex_) =
+      false;  // no frame tells yet what the last sync made durable
+
+  std::optional<Error> failed_ HYBRID_GUARDED_BY(mutex_);
+  std::optional<Error> no_room_ HYBRID_GUARDED_BY(mutex_);  // why the last attempt to roll failed
+  Millis retry_at_ HYBRID_GUARDED_BY(mutex_) = 0;
+  bool syncing_ HYBRID_GUARDED_BY(mutex_) = false;
+  bool preparing_ HYBRID_GUARDED_BY(mutex_) = false;
+  bool closed_ HYBRID_GUARDED_BY(mutex_) = false;
+  bool stop_ HYBRID_GUARDED_BY(mutex_) = false;
+  std::uint64_t in_flight_ HYBRID_GUARDED_BY(mutex_) =
+      0;  // appended and waiting, not acknowledged yet
+  Counters counters_ HYBRID_GUARDED_BY(mutex_);
+
+  std::thread thread_;
+};
+
+}  // namespace hybrid::store

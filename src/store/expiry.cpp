@@ -1,0 +1,257 @@
+// The part of the embedded store that has to do with time: deadlines, gc, and logging touches (rules S6, S7, S9).
+//
+// Nothing here looks at all sessions: each chunk of the table knows a time before which none of its sessions was accessed, and
+// one before which none was created. They are lower bounds, set right whenever a chunk is looked through, so a sweep reads a few
+// bytes for 256 sessions, the times of chunks that may hold an outdated one, and the entries of outdated ones only.
+
+#include <algorithm>
+
+#include "store/store.hpp"
+
+namespace hybrid::store {
+namespace {
+
+constexpr std::size_t kTouchesPerRecord = 1000;
+constexpr Millis kTouchIntervalMax = 60'000;
+constexpr Millis kTickMax = 1000;
+
+}  // namespace
+
+// --- Deadlines and gc
+
+Result<std::optional<CommitLog::Place>> EmbeddedStore::expire(Entry& entry,
+                                                              const Outdated& outdated) {
+  CommitLog::Place place;
+  Digest digest;
+  {
+    // Under data from the look at its times until it is dead: a session touched meanwhile stays (S6).
+    const SmallMutexLock data{entry.data};
+    if (entry.state != State::live ||
+        !outdated.matches(entry.access().load(std::memory_order_relaxed),
+                          entry.created().load(std::memory_order_relaxed))) {
+      return std::optional<CommitLog::Place>{};
+    }
+    digest = entry.digest;
+    std::string record;
+    append_record(record, scf::Op::destroy, digest, {});
+    const auto logged = log(record, now(), {.last_resort = true});
+    if (!logged) return std::unexpected(logged.error());
+    place = *logged;
+    bury(entry);
+  }
+  expired_.fetch_add(1, std::memory_order_relaxed);
+  return std::optional{place};
+}
+
+Result<void> EmbeddedStore::expire_if_due(Entry& entry) {
+  std::optional<CommitLog::Place> place;
+  Digest digest;
+  {
+    const auto writer = WriterLock::take(entry);
+    if (!writer) return std::unexpected(writer.error());
+    digest = entry.digest;
+    auto expired = expire(entry, past_deadline(now()));
+    if (!expired) return std::unexpected(expired.error());
+    place = *expired;
+  }
+  if (!place) return {};
+  emit(Event::Kind::expired, digest);
+  return acknowledge(*place);
+}
+
+Result<std::size_t> EmbeddedStore::sweep(const Outdated& outdated) {
+  std::vector<Removed> removed;
+  Result<void> result = remove_outdated(outdated, removed);
+  for (const Removed& session : removed) {
+    emit(Event::Kind::expired, session.digest);
+    if (auto done = acknowledge(session.place); !done && result) result = done;
+  }
+  if (!result) return std::unexpected(result.error());
+  return removed.size();
+}
+
+Result<void> EmbeddedStore::remove_outdated(const Outdated& outdated,
+                                            std::vector<Removed>& removed) {
+  const MutexLock lock{sweep_mutex_};
+  Result<void> result{};
+  table_->for_each_chunk([&](Chunk& chunk) {
+    const bool may_match = outdated.matches(chunk.access_floor.load(std::memory_order_relaxed),
+                                            chunk.created_floor.load(std::memory_order_relaxed));
+    if (!may_match || !result) return;
+    // Entries that move in from now on lower the floors themselves.
+    chunk.access_floor.store(Chunk::kNever, std::memory_order_relaxed);
+    chunk.created_floor.store(Chunk::kNever, std::memory_order_relaxed);
+    Millis access_floor = Chunk::kNever;
+    Millis created_floor = Chunk::kNever;
+    for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
+      const auto accessed = [&] { return chunk.access[i].load(std::memory_order_relaxed); };
+      const auto created = [&] { return chunk.created[i].load(std::memory_order_relaxed); };
+      if (result && outdated.matches(accessed(), created())) {
+        if (const EntryRef entry = Table::try_refer(chunk.entries[i])) {
+          // If it is inside an update(), by this thread or for very long, it is in use.
+          if (const auto writer = WriterLock::take(*entry)) {
+            const auto place = expire(*entry, outdated);
+            if (!place) {
+              result = std::unexpected(place.error());
+            } else if (*place) {
+              removed.push_back({entry->digest, **place});
+            }
+          }
+        }
+      }
+      access_floor = std::min(access_floor, accessed());
+      created_floor = std::min(created_floor, created());
+    }
+    lower(chunk.access_floor, access_floor);
+    lower(chunk.created_floor, created_floor);
+  });
+  return result;
+}
+
+Result<std::size_t> EmbeddedStore::gc(std::chrono::seconds max_lifetime) {
+  if (max_lifetime < std::chrono::seconds{0}) {
+    return std::unexpected(Error{Errc::invalid_argument, "max_lifetime must not be negative"});
+  }
+  const Millis now = this->now();
+  // Those past a deadline are gone already: they are not counted.
+  if (auto swept = sweep(past_deadline(now)); !swept) return swept;
+  const Millis lifetime = max_lifetime.count() > now / 1000 ? now : max_lifetime.count() * 1000;
+  return sweep(
+      {.accessed_before = now - lifetime, .created_before = std::numeric_limits<Millis>::min()});
+}
+
+std::size_t EmbeddedStore::count_outdated(const Outdated& outdated) {
+  std::size_t count = 0;
+  table_->for_each_chunk([&](const Chunk& chunk) {
+    if (!outdated.matches(chunk.access_floor.load(std::memory_order_relaxed),
+                          chunk.created_floor.load(std::memory_order_relaxed))) {
+      return;
+    }
+    for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
+      count += outdated.matches(chunk.access[i].load(std::memory_order_relaxed),
+                                chunk.created[i].load(std::memory_order_relaxed))
+                   ? 1
+                   : 0;
+    }
+  });
+  return count;
+}
+
+// --- Touches
+
+Millis EmbeddedStore::touch_interval() const {
+  const Millis idle = idle_timeout_.load(std::memory_order_relaxed);
+  return idle == 0 ? kTouchIntervalMax
+                   : std::min(kTouchIntervalMax, std::max<Millis>(1, idle / 10));
+}
+
+namespace {
+
+struct PendingTouch {
+  EntryRef entry;
+  Digest digest;
+  Millis accessed = 0;
+  Millis logged_before = 0;
+};
+
+}  // namespace
+
+Result<void> EmbeddedStore::log_touches() {
+  std::vector<PendingTouch> batch;
+  Result<void> result{};
+
+  const auto flush = [&] {
+    if (batch.empty()) return;
+    std::string record;
+    scf::begin_record(record, scf::Op::touch, Digest{});
+    for (const PendingTouch& touch : batch)
+      scf::append_touch(record, {.sid = touch.digest, .last_access = touch.accessed});
+    scf::end_record(record);
+    const auto logged = log(record, now());
+    if (!logged) result = std::unexpected(logged.error());
+    for (const PendingTouch& touch : batch) {
+      const SmallMutexLock data{touch.entry->data};
+      if (logged && touch.entry->digest == touch.digest) continue;
+      // Not logged, or under an id that was given up meanwhile: the next round takes it again.
+      auto& logged_access = touch.entry->logged_access();
+      if (logged_access.load(std::memory_order_relaxed) == touch.accessed) {
+        logged_access.store(touch.logged_before, std::memory_order_relaxed);
+        touch.entry->chunk->touched.store(true, std::memory_order_relaxed);
+      }
+    }
+    batch.clear();
+    if (logged) {
+      if (auto done = acknowledge(*logged); !done) result = done;
+    }
+  };
+
+  table_->for_each_chunk([&](Chunk& chunk) {
+    if (!result || !chunk.touched.exchange(false, std::memory_order_relaxed)) return;
+    for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
+      const Millis accessed = chunk.access[i].load(std::memory_order_relaxed);
+      if (accessed == Chunk::kNever ||
+          accessed <= chunk.logged_access[i].load(std::memory_order_relaxed))
+        continue;
+      EntryRef entry = Table::try_refer(chunk.entries[i]);
+      if (!entry) continue;
+      {
+        const SmallMutexLock data{entry->data};
+        if (entry->state != State::live) continue;
+        const Millis now_accessed = entry->access().load(std::memory_order_relaxed);
+        const Millis logged_before =
+            entry->logged_access().exchange(now_accessed, std::memory_order_relaxed);
+        batch.push_back({entry, entry->digest, now_accessed, logged_before});
+      }
+      if (batch.size() == kTouchesPerRecord) flush();
+    }
+  });
+  flush();
+  return result;
+}
+
+// After a crash up to one interval of touches may be missing. So that nobody who was active is logged out early, every session is
+// given that much; the absolute deadline, which does not move with touches, is not affected.
+void EmbeddedStore::excuse_lost_touches(Millis now) {
+  const Millis excuse = touch_interval();
+  table_->for_each_chunk([&](Chunk& chunk) {
+    for (auto& access : chunk.access) {
+      const Millis accessed = access.load(std::memory_order_relaxed);
+      if (accessed == Chunk::kNever) continue;
+      access.store(std::max(accessed, std::min(accessed + excuse, now)), std::memory_order_relaxed);
+    }
+    chunk.touched.store(true, std::memory_order_relaxed);  // to be logged, at the latest at close
+  });
+}
+
+// --- The background thread
+
+void EmbeddedStore::run_duties() {
+  const Millis now = this->now();
+  // A full disk or a failed log is reported to who makes changes; here it only means to try again later.
+  static_cast<void>(sweep(past_deadline(now)));
+  if (log_) {
+    const MutexLock lock{sweep_mutex_};
+    if (now >= touches_due_) {
+      touches_due_ = now + touch_interval();
+      static_cast<void>(log_touches());
+    }
+  }
+  if (log_ && !options_.background) log_->run_duties();
+}
+
+void EmbeddedStore::run_thread() {
+  for (;;) {
+    const Millis tick = std::min(kTickMax, touch_interval());
+    {
+      thread_mutex_.lock();
+      wake_up_.wait_for(thread_mutex_, std::chrono::milliseconds{tick},
+                        [this]() HYBRID_REQUIRES(thread_mutex_) { return stop_; });
+      const bool stop = stop_;
+      thread_mutex_.unlock();
+      if (stop) return;
+    }
+    run_duties();
+  }
+}
+
+}  // namespace hybrid::store

@@ -1,0 +1,197 @@
+#include "store/recovery.hpp"
+
+#include <chrono>
+#include <optional>
+
+#include "base/assert.hpp"
+
+namespace hybrid::store {
+namespace {
+
+using scf::Op;
+
+class Replay {
+ public:
+  explicit Replay(Table& table) : table_(table) {}
+
+  Result<void> apply(const scf::SegmentSummary& segment, const scf::Frame& frame) {
+    if (!lost_start_) lost_start_ = segment.header.predecessor.value != 0;
+    scf::Lsn lsn = frame.header.first_lsn;
+    for (const scf::Record& record : frame.records) {
+      if (const char* const wrong = apply(record, frame.header.time)) {
+        return std::unexpected(
+            Error{Errc::corrupt, segment.path + ", offset " + std::to_string(frame.at.value) +
+                                     ": record " + std::to_string(lsn.value) + ": " + wrong});
+      }
+      lsn = lsn + 1;
+    }
+    return {};
+  }
+
+ private:
+  // What is wrong with it, or nothing. Nobody else has the table yet: locks are taken only where it wants them.
+  const char* apply(const scf::Record& record, Millis time) {
+    switch (record.op) {
+      case Op::create: return create(record, time);
+      case Op::destroy: return destroy(record);
+      case Op::change_id: return change_id(record);
+      case Op::modify: return modify(record, time);
+      case Op::touch: return touch(record);
+    }
+    return "an unknown operation";
+  }
+
+  // A session that is not there may have its image further on, if the log's start was cleaned away.
+  const char* absent() const {
+    return *lost_start_ ? nullptr : "it is of a session that does not live";
+  }
+
+  EntryRef add(const Digest& sid, Millis time) HYBRID_NO_ANALYSIS {
+    auto [entry, added] = table_.find_or_add(sid, time);
+    if (!added) return {};
+    entry->state = State::live;
+    entry->writer.unlock();
+    table_.live.fetch_add(1, std::memory_order_relaxed);
+    return entry;
+  }
+
+  void remove(const EntryRef& entry) {
+    entry->die(State::dead);
+    table_.remove(*entry);
+    table_.live.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  const char* create(const scf::Record& record, Millis time) {
+    if (record.data.empty())
+      return add(record.sid, time) ? nullptr : "it creates a session that lives";
+    const auto image = scf::parse_image(record.data);
+    if (!image) return "a malformed image";
+    if (const EntryRef before = table_.find(record.sid)) remove(before);
+    const EntryRef entry = add(record.sid, time);
+    entry->set_times(image->created, image->last_access);
+    entry->version = image->version;
+    for (const auto& [key, value] : image->entries) set(*entry, key, value);
+    return nullptr;
+  }
+
+  const char* destroy(const scf::Record& record) {
+    if (!record.data.empty()) return "a malformed destroy";
+    const EntryRef entry = table_.find(record.sid);
+    if (!entry) return absent();
+    remove(entry);
+    return nullptr;
+  }
+
+  const char* change_id(const scf::Record& record) HYBRID_NO_ANALYSIS {
+    const auto new_sid = scf::parse_new_sid(record.data);
+    if (!new_sid) return "a malformed change of id";
+    const EntryRef entry = table_.find(record.sid);
+    if (!entry) return absent();
+    auto [placeholder, added] = table_.find_or_add(*new_sid, 0);
+    if (!added) return "it changes an id to one that lives";
+    placeholder->die(State::dead);
+    table_.rename(*entry, *placeholder);
+    placeholder->writer.unlock();
+    return nullptr;
+  }
+
+  static void set(Entry& entry, std::string_view key, std::string_view value) {
+    entry.block.reserve(entry.block.room_for(key, value), 1);
+    entry.block.set(key, value);
+  }
+
+  const char* modify(const scf::Record& record, Millis time) {
+    const auto changes = scf::parse_changes(record.data);
+    if (!changes) return "malformed changes";
+    const EntryRef entry = table_.find(record.sid);
+    if (!entry) return absent();
+    for (const scf::ChangeView& change : *changes) {
+      switch (change.kind) {
+        case scf::ChangeKind::create:
+        case scf::ChangeKind::update: set(*entry, change.key, change.value); break;
+        case scf::ChangeKind::erase: entry->block.erase(change.key); break;
+        case scf::ChangeKind::clear: entry->block.clear(); break;
+      }
+    }
+    ++entry->version;
+    entry->access().store(time, std::memory_order_relaxed);
+    entry->logged_access().store(time, std::memory_order_relaxed);
+    return nullptr;
+  }
+
+  const char* touch(const scf::Record& record) {
+    const auto touches = scf::parse_touches(record.data);
+    if (!touches) return "malformed touches";
+    for (const scf::Touch& touch : *touches) {
+      // Its session may have been destroyed or have changed its id while the batch was made.
+      const EntryRef entry = table_.find(touch.sid);
+      if (!entry || touch.last_access <= entry->access().load(std::memory_order_relaxed)) continue;
+      entry->access().store(touch.last_access, std::memory_order_relaxed);
+      entry->logged_access().store(touch.last_access, std::memory_order_relaxed);
+    }
+    return nullptr;
+  }
+
+  Table& table_;
+  std::optional<bool> lost_start_;  // known from the first segment on
+};
+
+}  // namespace
+
+Result<Recovered> recover(io::FileSystem& files, const std::string& directory, Table& table,
+                          const std::function<void(const RecoveryReport&)>& on_progress) {
+  using std::chrono::steady_clock;
+  constexpr auto kReportAfter = std::chrono::seconds{1};
+  constexpr auto kReportEvery = std::chrono::milliseconds{250};
+  const auto start = steady_clock::now();
+  auto next_report = start + kReportAfter;
+
+  Replay replay{table};
+  Recovered recovered;
+  RecoveryReport& report = recovered.report;
+  const auto seconds = [&] {
+    return std::chrono::duration<double>(steady_clock::now() - start).count();
+  };
+
+  scf::LogVisitor visitor;
+  visitor.on_frame = [&](const scf::SegmentSummary& segment, const scf::Frame& frame) {
+    report.records += frame.records.size();
+    return replay.apply(segment, frame);
+  };
+  if (on_progress) {
+    visitor.on_progress = [&](std::uint64_t read, std::uint64_t total) {
+      const auto now = steady_clock::now();
+      if (now < next_report) return;
+      next_report = now + kReportEvery;
+      report.sessions = table.live.load(std::memory_order_relaxed);
+      report.bytes_read = read;
+      report.bytes_total = total;
+      report.seconds = seconds();
+      on_progress(report);
+    };
+  }
+  auto log = scf::read_log(files, directory, visitor);
+  if (!log) return std::unexpected(log.error());
+  if (log->verdict == scf::Verdict::damaged) {
+    return std::unexpected(Error{
+        Errc::corrupt, "the store is damaged: " + log->describe() +
+                           ". Nothing was changed. Copy the directory, then see 'hybrid verify " +
+                           directory + "'"});
+  }
+
+  report.sessions = table.live.load(std::memory_order_relaxed);
+  report.segments = log->segments.size();
+  report.bytes_read = log->bytes_kept;
+  report.bytes_total = 0;
+  for (const scf::SegmentSummary& segment : log->segments) report.bytes_total += segment.file_bytes;
+  report.clean_close = log->closed || log->segments.empty();
+  if (log->verdict == scf::Verdict::torn) {
+    report.bytes_cut = log->bytes_cut;
+    report.cut_reason = log->describe();
+  }
+  report.seconds = seconds();
+  recovered.log = std::move(*log);
+  return recovered;
+}
+
+}  // namespace hybrid::store

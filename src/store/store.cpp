@@ -1,0 +1,505 @@
+#include "store/store.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "store/change_plan.hpp"
+#include "store/recovery.hpp"
+#include "store/store_session.hpp"
+
+namespace hybrid::store {
+namespace {
+
+using namespace std::chrono_literals;
+using scf::Op;
+
+constexpr auto kPatience = 5s;  // for another session's lock while holding one
+
+// How many writer locks this thread holds.
+thread_local int writer_locks_held = 0;
+
+// The calling thread's record in the making; empty.
+std::string& scratch() {
+  constexpr std::size_t kKept = std::size_t{1} << 20;
+  thread_local std::string record;
+  if (record.capacity() > kKept) record = {};
+  record.clear();
+  return record;
+}
+
+std::string_view make_record(Op op, const Digest& sid, std::string_view data = {}) {
+  std::string& record = scratch();
+  append_record(record, op, sid, data);
+  return record;
+}
+
+Result<void> check_params(const Params& params) {
+  const auto wrong = [](const char* what) {
+    return std::unexpected(Error{Errc::invalid_argument, what});
+  };
+  constexpr auto kForever = std::chrono::hours{24 * 365 * 100};
+  if (params.durability > Durability::none)
+    return wrong("Params::durability is none of its values");
+  if (params.sync_interval < 1ms || params.sync_interval > 1h)
+    return wrong("Params::sync_interval must be 1 ms to 1 h");
+  if (params.idle_timeout < 0s || params.idle_timeout > kForever) {
+    return wrong("Params::idle_timeout must be 0 (none) to 100 years");
+  }
+  if (params.absolute_timeout < 0s || params.absolute_timeout > kForever) {
+    return wrong("Params::absolute_timeout must be 0 (none) to 100 years");
+  }
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  if (params.segment_bytes < kMiB || params.segment_bytes > 1024 * kMiB) {
+    return wrong("Params::segment_bytes must be 1 MiB to 1 GiB");
+  }
+  return {};
+}
+
+Millis to_millis(std::chrono::seconds time) { return std::chrono::milliseconds{time}.count(); }
+
+}  // namespace
+
+// --- WriterLock
+
+WriterLock::WriterLock(Entry& entry) : entry_(&entry) { ++writer_locks_held; }
+
+WriterLock::WriterLock(WriterLock&& other) noexcept
+    : entry_(std::exchange(other.entry_, nullptr)) {}
+
+WriterLock::~WriterLock() HYBRID_NO_ANALYSIS {
+  if (entry_ == nullptr) return;
+  --writer_locks_held;
+  entry_->writer.unlock();
+}
+
+Result<WriterLock> WriterLock::take(Entry& entry) HYBRID_NO_ANALYSIS {
+  if (entry.writer.held_by_this_thread()) {
+    return std::unexpected(Error{
+        Errc::locked, "this thread is inside update() of the session: use what update() passes"});
+  }
+  if (writer_locks_held == 0) {
+    entry.writer.lock();
+  } else if (!entry.writer.try_lock_for(kPatience)) {
+    return std::unexpected(Error{Errc::timeout, "another update() holds the session for too long"});
+  }
+  return WriterLock{entry};
+}
+
+// --- Opening and closing
+
+EmbeddedStore::EmbeddedStore(Options options)
+    : options_(std::move(options)),
+      clock_(options_.clock != nullptr ? *options_.clock : system_clock_),
+      table_(Table::make()) {}
+
+Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::open(Options options) {
+  if (auto checked = check_params(options.params); !checked)
+    return std::unexpected(checked.error());
+  std::unique_ptr<EmbeddedStore> store{new EmbeddedStore{std::move(options)}};
+  if (auto started = store->start(); !started) return std::unexpected(started.error());
+  return store;
+}
+
+Result<void> EmbeddedStore::start() {
+  closed_ = true;  // until there is something to close
+  const Params& params = options_.params;
+  {
+    const MutexLock lock{params_mutex_};
+    params_ = params;
+  }
+  idle_timeout_ = to_millis(params.idle_timeout);
+  absolute_timeout_ = to_millis(params.absolute_timeout);
+  sync_security_ops_ = params.sync_security_ops;
+
+  if (options_.files != nullptr) {
+    io::FileSystem& files = *options_.files;
+    if (auto made = files.make_directory(options_.directory); !made) return made;
+    // Before the lock, which makes a file: a directory of something else is left as it was.
+    if (auto readable = scf::check_is_store(files, options_.directory); !readable) return readable;
+    auto lock = files.lock(options_.directory);
+    if (!lock) return std::unexpected(lock.error());
+    lock_ = std::move(*lock);
+    auto recovered = recover(files, options_.directory, *table_, params.on_recovery_progress);
+    if (!recovered) return std::unexpected(recovered.error());
+    recovery_ = std::move(recovered->report);
+    for (const scf::FramePlace& place : recovered->log.not_durable) {
+      recovery_.records_rewritten += place.last_lsn.value - place.first_lsn.value + 1;
+    }
+    clock_.advance_to(recovered->log.latest_time);
+    const Millis opened_at = now();
+    auto log = CommitLog::open(
+        {.files = files,
+         .directory = options_.directory,
+         .segment_bytes = params.segment_bytes,
+         .first_segment_bytes = std::min(options_.first_segment_bytes, params.segment_bytes),
+         .durability = params.durability,
+         .sync_interval = params.sync_interval,
+         .background = options_.background},
+        recovered->log, opened_at);
+    if (!log) return std::unexpected(log.error());
+    log_ = std::move(*log);
+    if (!recovery_.clean_close) excuse_lost_touches(opened_at);
+  }
+  {
+    const MutexLock lock{sweep_mutex_};
+    touches_due_ = now() + touch_interval();
+  }
+  closed_ = false;
+  if (options_.background) thread_ = std::thread{[this] { run_thread(); }};
+  return {};
+}
+
+EmbeddedStore::~EmbeddedStore() { static_cast<void>(close()); }
+
+Result<void> EmbeddedStore::close() {
+  {
+    const MutexLock lock{thread_mutex_};
+    stop_ = true;
+  }
+  wake_up_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  if (closed_) return {};
+  closed_ = true;
+
+  Result<void> result{};
+  if (log_) result = log_touches();
+  table_->close();
+  if (log_) {
+    if (auto closed = log_->close(); !closed) result = closed;
+  }
+  lock_.reset();
+  return result;
+}
+
+// --- What is alive
+
+EmbeddedStore::Outdated EmbeddedStore::past_deadline(Millis now) const {
+  constexpr Millis kNothing = std::numeric_limits<Millis>::min();
+  const Millis idle = idle_timeout_.load(std::memory_order_relaxed);
+  const Millis absolute = absolute_timeout_.load(std::memory_order_relaxed);
+  // At its deadline a session is gone.
+  return {.accessed_before = idle == 0 ? kNothing : now - idle + 1,
+          .created_before = absolute == 0 ? kNothing : now - absolute + 1};
+}
+
+bool EmbeddedStore::alive(Entry& entry, Millis now) const {
+  return entry.state == State::live &&
+         !past_deadline(now).matches(entry.access().load(std::memory_order_relaxed),
+                                     entry.created().load(std::memory_order_relaxed));
+}
+
+std::optional<Millis> EmbeddedStore::deadline(Entry& entry) const {
+  const Millis idle = idle_timeout_.load(std::memory_order_relaxed);
+  const Millis absolute = absolute_timeout_.load(std::memory_order_relaxed);
+  std::optional<Millis> deadline;
+  if (idle != 0) deadline = entry.access().load(std::memory_order_relaxed) + idle;
+  if (absolute != 0) {
+    const Millis too_old = entry.created().load(std::memory_order_relaxed) + absolute;
+    deadline = deadline ? std::min(*deadline, too_old) : too_old;
+  }
+  return deadline;
+}
+
+std::unexpected<Error> EmbeddedStore::why_absent(const Entry& entry) const {
+  if (entry.state == State::closed)
+    return std::unexpected(Error{Errc::unavailable, "the store is closed"});
+  return std::unexpected(Error{Errc::session_gone, "the session was destroyed or has expired"});
+}
+
+// --- Logging
+
+Result<CommitLog::Place> EmbeddedStore::log(std::string_view record, Millis now,
+                                            CommitLog::AppendOptions options) {
+  if (!log_) return CommitLog::Place{.lsn = {}, .time = now, .waits = false};
+  return log_->append(record, now, options);
+}
+
+Result<void> EmbeddedStore::acknowledge(const CommitLog::Place& place) {
+  return place.waits ? log_->acknowledge(place) : Result<void>{};
+}
+
+// --- The origin's calls
+
+Session EmbeddedStore::handle(EntryRef entry, std::string_view sid) {
+  return Session{std::make_shared<StoreSession>(*this, std::move(entry), sid)};
+}
+
+Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
+  if (auto checked = check_sid(sid); !checked) return std::unexpected(checked.error());
+  const Digest digest = digest_of(sid);
+  for (;;) {
+    const Millis now = this->now();
+    auto [entry, added] = table_->find_or_add(digest, now);
+    if (added) {
+      CommitLog::Place place;
+      {
+        const WriterLock writer = WriterLock::adopt(*entry);
+        const auto logged = log(make_record(Op::create, digest), now);
+        const SmallMutexLock data{entry->data};
+        if (!logged) {
+          entry->die(State::dead);
+          table_->remove(*entry);
+          return std::unexpected(logged.error());
+        }
+        place = *logged;
+        entry->set_times(place.time, place.time);
+        entry->state = State::live;
+        table_->live.fetch_add(1, std::memory_order_relaxed);
+      }
+      if (auto done = acknowledge(place); !done) return std::unexpected(done.error());
+      emit(Event::Kind::created, digest);
+      return handle(std::move(entry), sid);
+    }
+    {
+      const SmallMutexLock data{entry->data};
+      if (alive(*entry, now)) {
+        if (if_alive == IfAlive::refuse) {
+          return std::unexpected(Error{Errc::already_exists, "a live session has this id"});
+        }
+        entry->touch(now);
+        return handle(entry, sid);
+      }
+      if (entry->state == State::closed) return why_absent(*entry);
+    }
+    // Somebody is creating, destroying or renaming it, or it has expired: wait, clear up, and look again.
+    if (auto gone = expire_if_due(*entry); !gone) return std::unexpected(gone.error());
+  }
+}
+
+Result<Session> EmbeddedStore::init(std::string_view sid) { return create(sid, IfAlive::refuse); }
+
+Result<Session> EmbeddedStore::load(std::string_view sid) { return create(sid, IfAlive::adopt); }
+
+Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
+  if (auto checked = check_sid(sid); !checked) return std::unexpected(checked.error());
+  EntryRef entry = table_->find(digest_of(sid));
+  if (!entry) return std::optional<Session>{};
+  const Millis now = this->now();
+  {
+    const SmallMutexLock data{entry->data};
+    if (!alive(*entry, now)) return std::optional<Session>{};
+    entry->touch(now);
+  }
+  return std::optional<Session>{handle(std::move(entry), sid)};
+}
+
+bool EmbeddedStore::exists(std::string_view sid) {
+  if (!check_sid(sid)) return false;
+  const EntryRef entry = table_->find(digest_of(sid));
+  if (!entry) return false;
+  const SmallMutexLock data{entry->data};
+  return alive(*entry, now());
+}
+
+void EmbeddedStore::bury(Entry& entry) {
+  entry.die(State::dead);
+  table_->remove(entry);
+  table_->live.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Result<void> EmbeddedStore::destroy(std::string_view sid) {
+  if (auto checked = check_sid(sid); !checked) return checked;
+  const Digest digest = digest_of(sid);
+  const EntryRef entry = table_->find(digest);
+  if (!entry) return {};
+  CommitLog::Place place;
+  {
+    const auto writer = WriterLock::take(*entry);
+    if (!writer) return std::unexpected(writer.error());
+    const Millis now = this->now();
+    // The wait may have seen it destroyed, expired or renamed.
+    if (!alive(*entry, now) || entry->digest != digest) return {};
+    const auto logged =
+        log(make_record(Op::destroy, digest), now,
+            {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
+    if (!logged) return std::unexpected(logged.error());
+    place = *logged;
+    const SmallMutexLock data{entry->data};
+    bury(*entry);
+  }
+  if (auto done = acknowledge(place); !done) return done;
+  emit(Event::Kind::destroyed, digest);
+  return {};
+}
+
+Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view new_sid) {
+  if (auto checked = check_sid(old_sid); !checked) return checked;
+  if (auto checked = check_sid(new_sid); !checked) return checked;
+  if (old_sid == new_sid)
+    return std::unexpected(Error{Errc::invalid_argument, "the new session id is the old one"});
+  const Digest old_digest = digest_of(old_sid);
+  const Digest new_digest = digest_of(new_sid);
+  const auto not_found = [] {
+    return std::unexpected(Error{Errc::not_found, "no live session has the old id"});
+  };
+
+  const EntryRef entry = table_->find(old_digest);
+  if (!entry) return not_found();
+  auto new_name = std::make_unique<std::string>(new_sid);
+  CommitLog::Place place;
+  {
+    const auto writer = WriterLock::take(*entry);
+    if (!writer) return std::unexpected(writer.error());
+    const Millis now = this->now();
+    if (!alive(*entry, now) || entry->digest != old_digest) return not_found();
+
+    // Holds the new id's place, so that nobody else takes it meanwhile.
+    EntryRef placeholder;
+    for (bool added = false; !added;) {
+      std::tie(placeholder, added) = table_->find_or_add(new_digest, now);
+      if (added) break;
+      {
+        const SmallMutexLock data{placeholder->data};
+        if (alive(*placeholder, now)) {
+          return std::unexpected(Error{Errc::already_exists, "a live session has the new id"});
+        }
+      }
+      if (auto gone = expire_if_due(*placeholder); !gone) return gone;
+    }
+    const WriterLock placeholder_writer = WriterLock::adopt(*placeholder);
+    const auto logged =
+        log(make_record(Op::change_id, old_digest, as_chars(new_digest.bytes)), now,
+            {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
+    {
+      const SmallMutexLock data{placeholder->data};
+      placeholder->die(State::dead);
+      if (!logged) {
+        table_->remove(*placeholder);
+        return std::unexpected(logged.error());
+      }
+    }
+    place = *logged;
+    const SmallMutexLock data{entry->data};
+    table_->rename(*entry, *placeholder);
+    // Handles made under the old id must learn the new one. Beside the index and us nobody refers to it, mostly.
+    const bool has_handles = entry->references.load(std::memory_order_acquire) > 2;
+    entry->renamed_to = has_handles ? std::move(new_name) : nullptr;
+  }
+  if (auto done = acknowledge(place); !done) return done;
+  emit(Event::Kind::id_changed, new_digest);
+  return {};
+}
+
+// --- One session's changes
+
+Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes,
+                                   std::optional<std::uint64_t> if_version,
+                                   CommitLog::Place& place) {
+  const Millis now = this->now();
+  if (!alive(entry, now)) return why_absent(entry);
+  if (if_version && *if_version != entry.version) {
+    return std::unexpected(Error{Errc::conflict, "the session is at another version"});
+  }
+  const auto plan = ChangePlan::make(entry.digest, entry.block, changes, scratch());
+  if (!plan) return std::unexpected(plan.error());
+  if (plan->record().empty()) return {};
+  {
+    const SmallMutexLock data{entry.data};  // readers look into the block that this may move
+    plan->reserve(entry.block);
+  }
+  const auto logged = log(plan->record(), now);
+  if (!logged) return std::unexpected(logged.error());
+  place = *logged;
+
+  const SmallMutexLock data{entry.data};
+  plan->apply(entry.block);
+  ++entry.version;
+  entry.touch(place.time);
+  entry.logged_access().store(place.time, std::memory_order_relaxed);
+  return {};
+}
+
+// --- The rest
+
+Result<void> EmbeddedStore::set_params(const Params& params) {
+  if (auto checked = check_params(params); !checked) return checked;
+  {
+    const MutexLock lock{params_mutex_};
+    const bool to_or_from_none =
+        (params.durability == Durability::none) != (params_.durability == Durability::none);
+    if (params.segment_bytes != params_.segment_bytes || (to_or_from_none && log_)) {
+      return std::unexpected(
+          Error{Errc::invalid_argument,
+                "segment_bytes, and durability to or from none, are set at open only"});
+    }
+    params_ = params;
+    idle_timeout_ = to_millis(params.idle_timeout);
+    absolute_timeout_ = to_millis(params.absolute_timeout);
+    sync_security_ops_ = params.sync_security_ops;
+    if (log_) log_->set_durability(params.durability, params.sync_interval);
+  }
+  {
+    const MutexLock lock{sweep_mutex_};
+    touches_due_ = std::min(touches_due_, now() + touch_interval());
+  }
+  return {};
+}
+
+Result<std::size_t> EmbeddedStore::size() {
+  const std::size_t outdated = count_outdated(past_deadline(now()));
+  const std::size_t live = table_->live.load(std::memory_order_relaxed);
+  return live - std::min(live, outdated);
+}
+
+Result<void> EmbeddedStore::for_each(const std::function<bool(Session&)>& fn) {
+  bool go_on = true;
+  table_->for_each_chunk([&](Chunk& chunk) {
+    for (std::size_t i = 0; go_on && i < Chunk::kEntries; ++i) {
+      const EntryRef entry = Table::try_refer(chunk.entries[i]);
+      if (!entry) continue;
+      {
+        const SmallMutexLock data{entry->data};
+        if (!alive(*entry, now())) continue;
+      }
+      Session session{std::make_shared<StoreSession>(*this, entry, std::string_view{},
+                                                     StoreSession::Access::watches)};
+      go_on = fn(session);
+    }
+  });
+  return {};
+}
+
+Result<Stats> EmbeddedStore::stats() {
+  Stats stats;
+  const auto sessions = size();
+  if (!sessions) return std::unexpected(sessions.error());
+  stats.sessions = *sessions;
+  stats.expired = expired_.load(std::memory_order_relaxed);
+  stats.recovery = recovery_;
+  if (log_) {
+    const CommitLog::Counters counters = log_->counters();
+    stats.segments = counters.segments;
+    stats.log_bytes = counters.bytes;
+    stats.last_lsn = counters.last_lsn.value;
+    stats.durable_lsn = counters.durable.value;
+    stats.records_appended = counters.records_appended;
+    stats.syncs = counters.syncs;
+  }
+  return stats;
+}
+
+Result<void> EmbeddedStore::flush() {
+  return log_ ? log_->wait_durable(log_->last_lsn()) : Result<void>{};
+}
+
+Result<void> EmbeddedStore::on_event(std::function<void(const Event&)> fn) {
+  const MutexLock lock{listener_mutex_};
+  has_listener_ = static_cast<bool>(fn);
+  listener_ =
+      fn ? std::make_shared<const std::function<void(const Event&)>>(std::move(fn)) : nullptr;
+  return {};
+}
+
+void EmbeddedStore::emit(Event::Kind kind, const Digest& digest) {
+  if (!has_listener_.load(std::memory_order_relaxed)) return;
+  std::shared_ptr<const std::function<void(const Event&)>> listener;
+  {
+    const MutexLock lock{listener_mutex_};
+    listener = listener_;
+  }
+  if (listener) (*listener)(Event{kind, digest.bytes});
+}
+
+}  // namespace hybrid::store

@@ -1,0 +1,164 @@
+// The embedded store: the Provider that keeps sessions in memory and, unless it is `memory:`, in a log. It wires table,
+// log, recovery and expiry together; the rules S1..S11 of docs/durability.md are kept here.
+//
+//   E1  A change is checked, then logged, then applied, all under the session's writer lock; what can fail (limits, memory, the
+//       log) comes before it is applied.
+//   E2  A session that is past a deadline is absent to every call, whether the sweep has come by or not.
+//   E3  Nothing of the store is touched through a handle before its entry was seen live under one of its locks: Table::close()
+//       makes all entries closed before the store goes.
+// Lock order: see table.hpp; the log's own lock comes last. No lock is held while user code runs, but the writer lock during update().
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/thread_annotations.hpp"
+#include "hybrid/provider.hpp"
+#include "io/file_system.hpp"
+#include "scf/record.hpp"
+#include "store/commit_log.hpp"
+#include "store/table.hpp"
+
+namespace hybrid::store {
+
+// The writer lock of an entry, taken with care: a thread that is inside update() is told instead of waiting for itself, and one that
+// holds another session's lock does not wait for ever, since somebody may do the same the other way round.
+class WriterLock {
+ public:
+  static Result<WriterLock> take(Entry& entry);
+  // For an entry whose lock this thread has already.
+  static WriterLock adopt(Entry& entry) { return WriterLock{entry}; }
+  WriterLock(WriterLock&& other) noexcept;
+  WriterLock& operator=(WriterLock&&) = delete;
+  ~WriterLock();
+
+ private:
+  explicit WriterLock(Entry& entry);
+  Entry* entry_;
+};
+
+class EmbeddedStore final : public Provider {
+ public:
+  struct Options {
+    Params params;
+    io::FileSystem* files = nullptr;  // none: memory only
+    std::string directory{};
+    const Clock* clock = nullptr;  // none: the system's
+    bool background = true;        // false: the caller drives run_duties()
+    std::uint64_t first_segment_bytes = std::uint64_t{4} << 20;
+  };
+
+  static Result<std::unique_ptr<EmbeddedStore>> open(Options options);
+  ~EmbeddedStore() override;
+  // What the destructor does, with its result. Every call but the destructor is `unavailable` then.
+  Result<void> close();
+
+  Result<void> set_params(const Params& params) override;
+  Result<Session> init(std::string_view sid) override;
+  Result<Session> load(std::string_view sid) override;
+  Result<std::optional<Session>> find(std::string_view sid) override;
+  Result<void> destroy(std::string_view sid) override;
+  Result<void> change_id(std::string_view old_sid, std::string_view new_sid) override;
+  bool exists(std::string_view sid) override;
+  Result<std::size_t> gc(std::chrono::seconds max_lifetime) override;
+  Result<std::size_t> size() override;
+  Result<void> for_each(const std::function<bool(Session&)>& fn) override;
+  Result<Stats> stats() override;
+  Result<void> flush() override;
+  Result<void> on_event(std::function<void(const Event&)> fn) override;
+
+  // What the background threads do at each tick: expire, log touches that are due, sync, prepare.
+  void run_duties();
+
+ private:
+  friend class StoreSession;
+
+  enum class IfAlive : std::uint8_t { refuse, adopt };
+  // Which entries a sweep is after, by their times.
+  struct Outdated {
+    Millis accessed_before = 0;  // idle: last access before this
+    Millis created_before = 0;   // too old: created before this
+    bool matches(Millis accessed, Millis created) const {
+      return accessed < accessed_before || created < created_before;
+    }
+  };
+
+  explicit EmbeddedStore(Options options);
+  Result<void> start();
+
+  Millis now() { return clock_.now(); }
+  // The sessions that are past a deadline at `now`.
+  Outdated past_deadline(Millis now) const;
+  // Under writer or data.
+  bool alive(Entry& entry, Millis now) const;
+  std::optional<Millis> deadline(Entry& entry) const;
+  std::unexpected<Error> why_absent(const Entry& entry) const;
+  Millis touch_interval() const;
+
+  Session handle(EntryRef entry, std::string_view sid);
+  Result<Session> create(std::string_view sid, IfAlive if_alive);
+  Result<CommitLog::Place> log(std::string_view record, Millis now,
+                               CommitLog::AppendOptions options = {});
+  Result<void> acknowledge(const CommitLog::Place& place);
+  // Takes the entry out of the table after its destroy was logged. Under writer and data.
+  void bury(Entry& entry);
+  // Destroys the entry if it is outdated still; nothing if it is not. Under its writer lock.
+  Result<std::optional<CommitLog::Place>> expire(Entry& entry, const Outdated& outdated);
+  // Waits for whoever has the entry's writer lock, and destroys it if it is past a deadline.
+  Result<void> expire_if_due(Entry& entry);
+  // Removes the outdated sessions, tells the listener, and says how many.
+  Result<std::size_t> sweep(const Outdated& outdated);
+  struct Removed {
+    Digest digest;
+    CommitLog::Place place;
+  };
+  Result<void> remove_outdated(const Outdated& outdated, std::vector<Removed>& removed);
+  std::size_t count_outdated(const Outdated& outdated);
+  Result<void> log_touches();
+  void excuse_lost_touches(Millis now);
+  void emit(Event::Kind kind, const Digest& digest);
+  void run_thread();
+
+  // For StoreSession.
+  Result<void> commit(Entry& entry, std::span<const Change> changes,
+                      std::optional<std::uint64_t> if_version, CommitLog::Place& place);
+
+  const Options options_;
+  SystemClock system_clock_;
+  ClampedClock clock_;
+  std::unique_ptr<io::DirectoryLock> lock_;
+  Table::Owner table_;
+  std::unique_ptr<CommitLog> log_;  // none: memory only
+  RecoveryReport recovery_;
+
+  std::atomic<Millis> idle_timeout_{0};      // 0: none
+  std::atomic<Millis> absolute_timeout_{0};  // 0: none
+  std::atomic<bool> sync_security_ops_{false};
+  std::atomic<std::uint64_t> expired_{0};
+  Mutex params_mutex_;
+  Params params_ HYBRID_GUARDED_BY(params_mutex_);
+
+  std::atomic<bool> has_listener_{false};
+  Mutex listener_mutex_;
+  std::shared_ptr<const std::function<void(const Event&)>> listener_
+      HYBRID_GUARDED_BY(listener_mutex_);
+
+  Mutex sweep_mutex_;  // one sweep at a time
+  Millis touches_due_ HYBRID_GUARDED_BY(sweep_mutex_) = 0;
+
+  Mutex thread_mutex_;
+  Condition wake_up_;
+  bool stop_ HYBRID_GUARDED_BY(thread_mutex_) = false;
+  bool closed_ = false;
+  std::thread thread_;
+};
+
+}  // namespace hybrid::store

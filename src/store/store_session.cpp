@@ -1,0 +1,87 @@
+#include "store/store_session.hpp"
+
+#include "base/update_view.hpp"
+#include "store/store.hpp"
+
+namespace hybrid::store {
+
+Result<void> StoreSession::enter(Access access) {
+  if (entry_->state != State::live) return store_.why_absent(*entry_);
+  const Millis now = store_.now();
+  if (!store_.alive(*entry_, now)) return store_.why_absent(*entry_);
+  if (access == Access::uses) entry_->touch(now);
+  return {};
+}
+
+std::string StoreSession::session_id() const {
+  const SmallMutexLock data{entry_->data};
+  return entry_->renamed_to ? *entry_->renamed_to : sid_;
+}
+
+Result<bool> StoreSession::get(std::string_view key, Buffer& value) {
+  const SmallMutexLock data{entry_->data};
+  if (auto entered = enter(access_); !entered) return std::unexpected(entered.error());
+  const auto found = entry_->block.find(key);
+  if (found) value.assign(*found);
+  return found.has_value();
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> StoreSession::entries() {
+  const SmallMutexLock data{entry_->data};
+  if (auto entered = enter(access_); !entered) return std::unexpected(entered.error());
+  std::vector<std::pair<std::string, std::string>> entries;
+  entries.reserve(entry_->block.count());
+  entry_->block.for_each(
+      [&](std::string_view key, std::string_view value) { entries.emplace_back(key, value); });
+  return entries;
+}
+
+Result<SessionInfo> StoreSession::info() {
+  const SmallMutexLock data{entry_->data};
+  if (auto entered = enter(Access::watches); !entered) return std::unexpected(entered.error());
+  SessionInfo info{.version = entry_->version,
+                   .created_at = to_time_point(entry_->created().load(std::memory_order_relaxed)),
+                   .last_access = to_time_point(entry_->access().load(std::memory_order_relaxed)),
+                   .expires_at = std::nullopt,
+                   .keys = entry_->block.count(),
+                   .bytes = entry_->block.content_bytes()};
+  if (const auto deadline = store_.deadline(*entry_)) info.expires_at = to_time_point(*deadline);
+  return info;
+}
+
+Result<void> StoreSession::touch() {
+  const SmallMutexLock data{entry_->data};
+  return enter(Access::uses);
+}
+
+Result<void> StoreSession::apply(std::span<const Change> changes,
+                                 std::optional<std::uint64_t> if_version) {
+  CommitLog::Place place;
+  {
+    const auto writer = WriterLock::take(*entry_);
+    if (!writer) return std::unexpected(writer.error());
+    if (entry_->state != State::live) return store_.why_absent(*entry_);
+    if (auto done = store_.commit(*entry_, changes, if_version, place); !done) return done;
+  }
+  return place.waits ? store_.acknowledge(place) : Result<void>{};
+}
+
+Result<void> StoreSession::update(
+    const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) {
+  CommitLog::Place place;
+  {
+    const auto writer = WriterLock::take(*entry_);
+    if (!writer) return std::unexpected(writer.error());
+    if (entry_->state != State::live) return store_.why_absent(*entry_);
+    const auto view = std::make_shared<UpdateView>(*this);
+    struct Abandon {
+      UpdateView& view;
+      ~Abandon() { view.abandon(); }
+    } const abandon{*view};
+    if (auto done = fn(view); !done) return done;
+    if (auto done = store_.commit(*entry_, view->finish(), std::nullopt, place); !done) return done;
+  }
+  return place.waits ? store_.acknowledge(place) : Result<void>{};
+}
+
+}  // namespace hybrid::store

@@ -1,0 +1,45 @@
+// What a Session handle of the embedded store stands for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "hybrid/session.hpp"
+#include "store/table.hpp"
+
+namespace hybrid::store {
+
+class EmbeddedStore;
+
+class StoreSession final : public SessionBackend {
+ public:
+  enum class Access : std::uint8_t {
+    uses,     // reading moves the last access time
+    watches,  // it does not: an admin's look must not keep a session alive
+  };
+
+  StoreSession(EmbeddedStore& store, EntryRef entry, std::string_view sid,
+               Access access = Access::uses)
+      : store_(store), entry_(std::move(entry)), sid_(sid), access_(access) {}
+
+  std::string session_id() const override;
+  Result<bool> get(std::string_view key, Buffer& value) override;
+  Result<void> apply(std::span<const Change> changes,
+                     std::optional<std::uint64_t> if_version) override;
+  Result<void> update(
+      const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) override;
+  Result<std::vector<std::pair<std::string, std::string>>> entries() override;
+  Result<SessionInfo> info() override;
+  Result<void> touch() override;
+
+ private:
+  // Under data: an error if the session is not alive, else notes the access.
+  Result<void> enter(Access access);
+
+  EmbeddedStore& store_;  // only while the entry is live (E3)
+  const EntryRef entry_;
+  const std::string sid_;
+  const Access access_;
+};
+
+}  // namespace hybrid::store

@@ -1,0 +1,203 @@
+#include "store/table.hpp"
+
+#include "base/assert.hpp"
+
+namespace hybrid::store {
+
+void lower(std::atomic<Millis>& floor, Millis time) {
+  Millis seen = floor.load(std::memory_order_relaxed);
+  while (time < seen && !floor.compare_exchange_weak(seen, time, std::memory_order_relaxed)) {
+  }
+}
+
+EntryRef::~EntryRef() {
+  if (entry_ != nullptr && entry_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    entry_->chunk->table->recycle(*entry_);
+  }
+}
+
+Table::Owner Table::make() { return Owner{new Table}; }
+
+Entry* Table::Shard::find(const Digest& digest) {
+  if (slots.empty()) return nullptr;
+  const std::uint64_t hash = digest.hash();
+  for (std::size_t i = home(hash); slots[i].entry != nullptr; i = (i + 1) & (slots.size() - 1)) {
+    if (slots[i].hash == hash && slots[i].entry->digest == digest) return slots[i].entry;
+  }
+  return nullptr;
+}
+
+void Table::Shard::insert(std::uint64_t hash, Entry* entry) {
+  std::size_t i = home(hash);
+  while (slots[i].entry != nullptr) i = (i + 1) & (slots.size() - 1);
+  slots[i] = {.hash = hash, .entry = entry};
+  ++count;
+}
+
+void Table::Shard::erase(const Entry* entry) {
+  const std::size_t mask = slots.size() - 1;
+  std::size_t hole = home(entry->digest.hash());
+  while (slots[hole].entry != entry) {
+    HYBRID_ASSERT(slots[hole].entry != nullptr);
+    hole = (hole + 1) & mask;
+  }
+  // Move back whatever probed past the hole.
+  for (std::size_t i = (hole + 1) & mask; slots[i].entry != nullptr; i = (i + 1) & mask) {
+    const std::size_t distance_from_home = (i - home(slots[i].hash)) & mask;
+    if (distance_from_home >= ((i - hole) & mask)) {
+      slots[hole] = slots[i];
+      hole = i;
+    }
+  }
+  slots[hole] = {};
+  --count;
+}
+
+void Table::Shard::grow() {
+  constexpr std::size_t kSlotsMin = 8;
+  if ((count + 1) * 5 <= slots.size() * 4) return;  // up to 80 % full
+  std::vector<Slot> before =
+      std::exchange(slots, std::vector<Slot>(std::max(kSlotsMin, slots.size() * 2)));
+  count = 0;
+  for (const Slot& slot : before) {
+    if (slot.entry != nullptr) insert(slot.hash, slot.entry);
+  }
+}
+
+EntryRef Table::find(const Digest& digest) {
+  Shard& shard = shard_of(digest);
+  const SmallMutexLock lock{shard.mutex};
+  Entry* const entry = shard.find(digest);
+  if (entry == nullptr) return {};
+  entry->references.fetch_add(1, std::memory_order_relaxed);
+  return EntryRef{entry};
+}
+
+std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {
+  Shard& shard = shard_of(digest);
+  const SmallMutexLock lock{shard.mutex};
+  if (Entry* const entry = shard.find(digest)) {
+    entry->references.fetch_add(1, std::memory_order_relaxed);
+    return {EntryRef{entry}, false};
+  }
+  shard.grow();
+  Entry* const entry = allocate(digest, now);
+  // Free until now, so nobody else can hold it: taking it here, against the order, cannot wait.
+  const bool free = entry->writer.try_lock();
+  HYBRID_ASSERT(free);
+  shard.insert(digest.hash(), entry);
+  entry->references.store(2, std::memory_order_release);  // the index's and the caller's
+  return {EntryRef{entry}, true};
+}
+
+void Table::remove(Entry& entry) {
+  Shard& shard = shard_of(entry.digest);
+  {
+    const SmallMutexLock lock{shard.mutex};
+    shard.erase(&entry);
+  }
+  const EntryRef index_reference{&entry};
+}
+
+void Table::rename(Entry& entry, Entry& placeholder) {
+  Shard& from = shard_of(entry.digest);
+  Shard& to = shard_of(placeholder.digest);
+  // Two shards are locked by address, so that two renames cannot wait for each other.
+  Shard* const first = std::min(&from, &to);
+  Shard* const second = std::max(&from, &to);
+  {
+    const SmallMutexLock first_lock{first->mutex};
+    if (second != first) second->mutex.lock();
+    from.erase(&entry);
+    to.erase(&placeholder);
+    entry.digest = placeholder.digest;
+    to.insert(entry.digest.hash(), &entry);
+    if (second != first) second->mutex.unlock();
+  }
+  const EntryRef index_reference{&placeholder};
+}
+
+void Entry::die(State as) {
+  state = as;
+  block = PackedBlock{};
+  access().store(Chunk::kNever, std::memory_order_relaxed);
+  created().store(Chunk::kNever, std::memory_order_relaxed);
+}
+
+EntryRef Table::try_refer(Entry& entry) {
+  std::uint32_t seen = entry.references.load(std::memory_order_relaxed);
+  while (seen != 0) {
+    if (entry.references.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire))
+      return EntryRef{&entry};
+  }
+  return {};
+}
+
+Entry* Table::allocate(const Digest& digest, Millis now) {
+  Entry* entry = nullptr;
+  {
+    const MutexLock lock{pool_mutex_};
+    if (free_.empty()) {
+      free_.reserve((chunks_.size() + 1) * Chunk::kEntries);  // so that recycle() need not allocate
+      chunks_.push_back(std::make_unique<Chunk>());
+      Chunk& chunk = *chunks_.back();
+      chunk.table = this;
+      for (std::size_t i = Chunk::kEntries; i-- > 0;) {
+        chunk.entries[i].chunk = &chunk;
+        chunk.entries[i].slot = static_cast<std::uint16_t>(i);
+        chunk.entries[i].die(State::dead);
+        free_.push_back(&chunk.entries[i]);
+      }
+    }
+    entry = free_.back();
+    free_.pop_back();
+  }
+  reasons_.fetch_add(1, std::memory_order_relaxed);
+  entry->digest = digest;
+  entry->state = State::pending;
+  entry->version = 0;
+  entry->set_times(now, now);
+  return entry;
+}
+
+void Entry::set_times(Millis created_at, Millis accessed_at) {
+  created().store(created_at, std::memory_order_relaxed);
+  access().store(accessed_at, std::memory_order_relaxed);
+  logged_access().store(accessed_at, std::memory_order_relaxed);
+  lower(chunk->created_floor, created_at);
+  lower(chunk->access_floor, accessed_at);
+}
+
+void Table::recycle(Entry& entry) {
+  entry.die(State::dead);
+  entry.renamed_to.reset();
+  {
+    const MutexLock lock{pool_mutex_};
+    free_.push_back(&entry);
+  }
+  leave();
+}
+
+void Table::leave() {
+  if (reasons_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+void Table::close() {
+  for (Shard& shard : shards_) {
+    std::vector<Slot> slots;
+    {
+      const SmallMutexLock lock{shard.mutex};
+      slots = std::exchange(shard.slots, {});
+      shard.count = 0;
+    }
+    for (const Slot& slot : slots) {
+      if (slot.entry == nullptr) continue;
+      const EntryRef entry{slot.entry};  // the index's reference
+      const SmallMutexLock writer{entry->writer};
+      const SmallMutexLock data{entry->data};
+      entry->die(State::closed);
+    }
+  }
+}
+
+}  // namespace hybrid::store

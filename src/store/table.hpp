@@ -1,0 +1,206 @@
+// All sessions, in memory: an index by digest over entries that never move. Knows nothing of disk, log or time.
+//
+// Locks, in the order in which they are taken (a thread may leave some out, never go back):
+//   1. Entry::writer   one change of the session at a time, from its check to its place in the log
+//   2. Entry::data     the session's keys, values and state; held briefly, never over a wait for the disk
+//   3. a shard's       its part of the index
+//   4. the pool's      which entries are free
+// What is written under both writer and data may be read under either.
+//   T1  An entry that is in the index has a digest that does not change, except in rename(), under the locks of both shards.
+//   T2  Only who holds an entry's writer lock adds it to the index, removes or renames it.
+//   T3  An entry is reused only when nobody refers to it; its memory stays while any entry of the table is referred to.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/digest.hpp"
+#include "base/small_mutex.hpp"
+#include "base/thread_annotations.hpp"
+#include "store/packed_block.hpp"
+
+namespace hybrid::store {
+
+class Table;
+struct Chunk;
+
+enum class State : std::uint8_t {
+  pending,  // being created: absent to all but the creator, who holds the writer lock
+  live,
+  dead,    // destroyed or expired; handles may remain
+  closed,  // the store was closed; handles may remain
+};
+
+struct Entry {
+  std::atomic<std::uint32_t> references{0};  // the index's and each EntryRef's; 0: free
+  SmallMutex writer;
+  SmallMutex data;
+  std::uint16_t slot = 0;     // in its chunk
+  State state = State::dead;  // written under writer and data
+  Digest digest;              // written under writer, data and the shard's lock
+  Chunk* chunk = nullptr;
+  PackedBlock block;          // written under writer and data
+  std::uint64_t version = 0;  // written under writer and data
+  std::unique_ptr<std::string>
+      renamed_to;  // the sid, if it was changed since older handles were made
+
+  std::atomic<Millis>& access();
+  std::atomic<Millis>& created();
+  std::atomic<Millis>& logged_access();
+  // Moves the last access time forward. Any thread, under data.
+  void touch(Millis now);
+  // All of its times, as they are in the log. Under writer and data.
+  void set_times(Millis created_at, Millis accessed_at);
+  // Frees its keys and values and takes its times out of sight. Under writer and data.
+  void die(State as);
+};
+
+// Makes `floor` at most `time`.
+void lower(std::atomic<Millis>& floor, Millis time);
+
+// Entries with their times beside them, so that looking for old ones reads little memory.
+struct Chunk {
+  static constexpr std::size_t kEntries = 256;
+  static constexpr Millis kNever = std::numeric_limits<Millis>::max();
+
+  Table* table = nullptr;
+  // No live entry here was accessed, or created, before these. Lowered when an entry moves in, raised by who looks
+  // through the chunk; accesses in between leave them too low, which costs a look, not an error.
+  std::atomic<Millis> access_floor{kNever};
+  std::atomic<Millis> created_floor{kNever};
+  std::atomic<bool> touched{false};  // some access time is newer than what was logged
+  // kNever where no session lives.
+  std::array<std::atomic<Millis>, kEntries> access{};
+  std::array<std::atomic<Millis>, kEntries> created{};
+  std::array<std::atomic<Millis>, kEntries> logged_access{};
+  std::array<Entry, kEntries> entries{};
+};
+
+// A counted reference to an entry.
+class EntryRef {
+ public:
+  EntryRef() = default;
+  // Takes over a reference that is counted already.
+  explicit EntryRef(Entry* entry) : entry_(entry) {}
+  EntryRef(const EntryRef& other) : entry_(other.entry_) {
+    if (entry_ != nullptr) entry_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  EntryRef(EntryRef&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
+  EntryRef& operator=(EntryRef other) noexcept {
+    std::swap(entry_, other.entry_);
+    return *this;
+  }
+  ~EntryRef();
+
+  Entry* operator->() const { return entry_; }
+  Entry& operator*() const { return *entry_; }
+  explicit operator bool() const { return entry_ != nullptr; }
+
+ private:
+  Entry* entry_ = nullptr;
+};
+
+class Table {
+ public:
+  struct Leave {
+    void operator()(Table* table) const { table->leave(); }
+  };
+  using Owner = std::unique_ptr<Table, Leave>;
+  static Owner make();
+
+  // Whatever its state. Nothing if the digest is not in the index.
+  EntryRef find(const Digest& digest);
+
+  // The entry in the index and false, or a new one, pending, and true; then the caller holds its writer lock.
+  std::pair<EntryRef, bool> find_or_add(const Digest& digest, Millis now) HYBRID_NO_ANALYSIS;
+
+  // Takes an entry out of the index. Under its writer lock.
+  void remove(Entry& entry);
+
+  // Puts `entry` in the place of `placeholder`, which is dead thereafter. Under both writer locks.
+  void rename(Entry& entry, Entry& placeholder) HYBRID_NO_ANALYSIS;
+
+  // Live entries, as the caller counts them.
+  std::atomic<std::size_t> live{0};
+
+  // Calls fn(Chunk&) for all; new ones may or may not be included.
+  template <class F>
+  void for_each_chunk(F&& fn) {
+    for (std::size_t i = 0;; ++i) {
+      Chunk* chunk = nullptr;
+      {
+        const MutexLock lock{pool_mutex_};
+        if (i == chunks_.size()) return;
+        chunk = chunks_[i].get();
+      }
+      fn(*chunk);
+    }
+  }
+  // A reference to an entry that was found by its place; nothing if it is free.
+  static EntryRef try_refer(Entry& entry);
+
+  // Ends all sessions for handles that remain. No other call may be under way, but through entries.
+  void close();
+
+ private:
+  friend class EntryRef;
+
+  struct Slot {
+    std::uint64_t hash;
+    Entry* entry;  // null: empty
+  };
+  // Open addressing with linear probing; removal shifts back, so that there are no tombstones.
+  struct alignas(64) Shard {
+    SmallMutex mutex;
+    std::size_t count HYBRID_GUARDED_BY(mutex) = 0;
+    std::vector<Slot> slots HYBRID_GUARDED_BY(mutex);
+
+    Entry* find(const Digest& digest) HYBRID_REQUIRES(mutex);
+    void insert(std::uint64_t hash, Entry* entry) HYBRID_REQUIRES(mutex);
+    void erase(const Entry* entry) HYBRID_REQUIRES(mutex);
+    void grow() HYBRID_REQUIRES(mutex);
+    std::size_t home(std::uint64_t hash) const HYBRID_REQUIRES(mutex) {
+      return hash & (slots.size() - 1);
+    }
+  };
+  static constexpr std::size_t kShards = 128;
+
+  Table() = default;
+  ~Table() = default;
+
+  Shard& shard_of(const Digest& digest) { return shards_[digest.hash() >> 57]; }
+  static_assert(kShards == std::size_t{1} << (64 - 57));
+
+  Entry* allocate(const Digest& digest, Millis now);
+  void recycle(Entry& entry);  // nobody refers to it
+  void leave();                // one reason less to exist
+
+  std::array<Shard, kShards> shards_;
+  Mutex pool_mutex_;
+  std::vector<std::unique_ptr<Chunk>> chunks_ HYBRID_GUARDED_BY(pool_mutex_);
+  std::vector<Entry*> free_ HYBRID_GUARDED_BY(pool_mutex_);
+  // The owner and each entry in use: handles may outlive the store, and the memory must outlive them.
+  std::atomic<std::size_t> reasons_{1};
+};
+
+inline std::atomic<Millis>& Entry::access() { return chunk->access[slot]; }
+inline std::atomic<Millis>& Entry::created() { return chunk->created[slot]; }
+inline std::atomic<Millis>& Entry::logged_access() { return chunk->logged_access[slot]; }
+
+inline void Entry::touch(Millis now) {
+  if (access().load(std::memory_order_relaxed) >= now) return;
+  access().store(now, std::memory_order_relaxed);
+  // Read first: the line is shared by a whole chunk.
+  if (!chunk->touched.load(std::memory_order_relaxed))
+    chunk->touched.store(true, std::memory_order_relaxed);
+}
+
+}  // namespace hybrid::store

@@ -1,0 +1,42 @@
+# Sourced by ./run and ./test: which Debian packages are needed, and a function that installs them.
+# The library itself needs the first list only.
+
+packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libmsgpack-cxx-dev)
+packages_for_examples=(libcpp-httplib-dev)
+packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev)
+packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19)
+packages_for_bench=(libbenchmark-dev)
+packages_to_fuzz=(clang-19 libclang-rt-19-dev)
+
+# need_packages NAME...: installs those that are missing. Quick when none is.
+need_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    echo "This is not Debian, so nothing is installed. Needed, by their Debian names: $*" >&2
+    return 0
+  fi
+  local missing=() name
+  for name in "$@"; do
+    if [[ $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) != installed ]]; then
+      missing+=("$name")
+    fi
+  done
+  if [[ ${#missing[@]} -eq 0 ]]; then return 0; fi
+
+  local as_root=()
+  if [[ $(id -u) -ne 0 ]]; then
+    if ! command -v sudo >/dev/null || ! sudo -v; then
+      echo "Packages are missing, and neither root nor sudo is there to install them. As root, run:" >&2
+      echo "  apt-get install --no-install-recommends ${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  echo "Installing packages: ${missing[*]}" >&2
+  local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -q --no-install-recommends "${missing[@]}")
+  # The package lists may be absent, or too old to find what they name.
+  if "${install[@]}" >/dev/null 2>&1; then return 0; fi
+  if "${as_root[@]}" apt-get update -q >&2 && "${install[@]}" >&2; then return 0; fi
+  echo "Could not install: ${missing[*]}" >&2
+  return 1
+}
