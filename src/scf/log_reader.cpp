@@ -190,7 +190,7 @@ class Reading {
       }
       return {};
     }
-    log_.closed = closed;
+    log_.closed = last_kind == FrameKind::closed && summary.end.value == summary.file_bytes;
     log_.sealed = last_kind == FrameKind::seal;
     if (summary.header.allocated > summary.file_bytes && !closed && !log_.sealed) {
       damage(chain_[i], summary.end, "the file was cut short");
@@ -217,12 +217,15 @@ class Reading {
     log_.latest_time = std::max(log_.latest_time, frame.header.time);
     log_.durable = std::max(log_.durable, frame.header.durable);
     if (!frame.records.empty()) {
-      log_.not_durable.push_back({index, frame.at, frame.header.first_lsn, frame.last_lsn()});
+      log_.not_durable.push_back({index, frame.at, end, frame.header.first_lsn, frame.last_lsn()});
     }
     // Claims come in order, so what they cover is at the front.
     const auto first = std::ranges::find_if(
-        log_.not_durable, [&](const auto& f) { return f.last_lsn > log_.durable; });
-    log_.not_durable.erase(log_.not_durable.begin(), first);
+        log_.not_durable, [&](const FramePlace& place) { return place.last_lsn > log_.durable; });
+    if (first != log_.not_durable.begin()) {
+      log_.last_durable = *std::prev(first);
+      log_.not_durable.erase(log_.not_durable.begin(), first);
+    }
     report_progress(read_before_ + end.value);
     return {};
   }

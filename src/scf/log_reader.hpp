@@ -39,6 +39,7 @@ enum class Verdict : std::uint8_t { sound, torn, damaged };
 struct FramePlace {
   std::size_t segment = 0;  // index into LogSummary::segments
   Offset at;
+  Offset end;
   Lsn first_lsn;
   Lsn last_lsn;
 };
@@ -47,7 +48,7 @@ struct LogSummary {
   std::vector<SegmentSummary> segments;  // by number
   std::optional<std::size_t> last;  // the chain's last segment that counts; none in an empty store
   bool has_lost_start = false;      // older segments were cleaned away
-  bool closed = false;              // the store was closed, not killed
+  bool closed = false;              // the store was closed, not killed, and nothing begun since
   bool sealed = false;  // the last segment ends with a seal: a successor had been prepared
   Lsn next_lsn{1};
   Lsn durable{0};  // known to be on the disk
@@ -55,7 +56,9 @@ struct LogSummary {
   Millis latest_time = 0;
   std::uint64_t records = 0;
   std::uint64_t bytes_kept = 0;
-  std::vector<FramePlace> not_durable;  // the accepted frames with an LSN above `durable`, in order
+  // The accepted frames with records: the last that is durable, and all after it, in order.
+  std::optional<FramePlace> last_durable;
+  std::vector<FramePlace> not_durable;
 
   Verdict verdict = Verdict::sound;
   // Of a tear or damage:

@@ -52,9 +52,7 @@ Result<bool> SegmentReader::zero(std::uint64_t from, std::uint64_t to) {
 }
 
 Result<FrameOrEnd> SegmentReader::next(Lsn expected, std::optional<Offset> end) {
-  const std::uint64_t limit = end ? end->value : file_bytes_;
-  if (limit > file_bytes_)
-    return FrameOrEnd{BadFrame{{file_bytes_}, "the file is shorter than its successor says"}};
+  const std::uint64_t limit = std::min(end ? end->value : file_bytes_, file_bytes_);
 
   // Find the frame's start: the next multiple of 64, or if there are zeros the next sector.
   std::uint64_t at = align_up(position_, kFrameAlignment);
@@ -71,7 +69,12 @@ Result<FrameOrEnd> SegmentReader::next(Lsn expected, std::optional<Offset> end) 
   const auto padding_blank = zero(position_, at);
   if (!padding_blank) return std::unexpected(padding_blank.error());
   if (!*padding_blank) return FrameOrEnd{BadFrame{{position_}, "bytes that belong to no frame"}};
-  if (at == limit) return FrameOrEnd{FramesEnd{}};
+  if (at == limit) {
+    if (end && limit < end->value) {
+      return FrameOrEnd{BadFrame{{at}, "the file is shorter than its successor says"}};
+    }
+    return FrameOrEnd{FramesEnd{}};
+  }
 
   const auto bad = [at](const char* why) { return FrameOrEnd{BadFrame{{at}, why}}; };
   if (limit - at < kFrameHeaderBytes) return bad("part of a frame header");

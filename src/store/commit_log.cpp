@@ -53,30 +53,55 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Config config, const scf::Log
     log->durable_ = summary.durable;
     log->low_water_ = summary.low_water;
     log->last_time_ = summary.latest_time;
-    log->counters_.bytes = summary.bytes_kept;
-    if (!summary.segments.empty()) log->next_number_ = {summary.segments.back().number.value + 1};
+    log->last_is_sealed_ = summary.sealed;
+    if (!summary.segments.empty()) {
+      log->next_number_ = {summary.segments.back().number.value + 1};
+    }
     if (summary.last) {
-      const scf::SegmentSummary& last = summary.segments[*summary.last];
-      log->store_ = last.header.store;
-      log->predecessor_ = Predecessor{last.number, last.header.epoch, last.path,
-                                      last.end,    summary.closed,    summary.sealed};
+      log->store_ = summary.segments[*summary.last].header.store;
     } else {
       fill_random(log->store_);
     }
-    for (const scf::SegmentSummary& segment : summary.segments) {
-      if (segment.role == scf::SegmentRole::chain) {
-        ++log->counters_.segments;
-      } else {
-        log->obsolete_.push_back(segment.path);
-      }
-    }
+    log->take_predecessor(summary);
   }
   if (!summary.not_durable.empty()) {
-    if (auto repeated = log->repeat_tail(summary, now); !repeated)
+    if (auto repeated = log->repeat_tail(summary, now); !repeated) {
       return std::unexpected(repeated.error());
+    }
+  }
+  {
+    const MutexLock lock{log->mutex_};
+    log->list_obsolete(summary);
   }
   if (log->config_.background) log->thread_ = std::thread{[raw = log.get()] { raw->run_thread(); }};
   return log;
+}
+
+// What follows the last durable record may be in the page cache only, markers and all, unless a close came to its end.
+void CommitLog::take_predecessor(const scf::LogSummary& summary) {
+  if (!summary.last_durable) return;
+  const std::size_t index = summary.closed ? *summary.last : summary.last_durable->segment;
+  const scf::SegmentSummary& segment = summary.segments[index];
+  predecessor_ = Predecessor{.number = segment.number,
+                             .epoch = segment.header.epoch,
+                             .path = segment.path,
+                             .end = summary.closed ? segment.end : summary.last_durable->end,
+                             .closed = summary.closed};
+}
+
+void CommitLog::list_obsolete(const scf::LogSummary& summary) {
+  for (const scf::SegmentSummary& segment : summary.segments) {
+    const bool kept = segment.role == scf::SegmentRole::chain && predecessor_ &&
+                      segment.number <= predecessor_->number;
+    if (!kept) {
+      obsolete_.push_back(segment.path);
+    } else {
+      ++counters_.segments;
+      const bool last = segment.number == predecessor_->number;
+      counters_.bytes += last ? predecessor_->end.value : segment.end.value;
+    }
+  }
+  if (current_) ++counters_.segments;
 }
 
 CommitLog::~CommitLog() {
@@ -91,7 +116,8 @@ CommitLog::~CommitLog() {
 // --- Segments
 
 Result<std::shared_ptr<CommitLog::Segment>> CommitLog::prepare(scf::SegmentNumber number,
-                                                               std::uint64_t bytes, bool durably) {
+                                                               std::uint64_t bytes,
+                                                               bool sync_zeros) {
   auto segment = std::make_shared<Segment>();
   segment->number = number;
   segment->path = config_.directory + "/" + scf::segment_name(number);
@@ -102,11 +128,11 @@ Result<std::shared_ptr<CommitLog::Segment>> CommitLog::prepare(scf::SegmentNumbe
     if (!file) return std::unexpected(file.error());
     segment->file = std::move(*file);
     if (auto filled = fill_with_zeros(*segment->file, bytes); !filled) return filled;
-    if (durably) {
+    if (sync_zeros) {
       if (auto synced = segment->file->sync(); !synced) return synced;
-      if (auto synced = config_.files.sync_directory(config_.directory); !synced) return synced;
       segment->synced_zeros = true;
     }
+    if (auto synced = config_.files.sync_directory(config_.directory); !synced) return synced;
     auto mapping = segment->file->map(bytes);
     if (!mapping) return std::unexpected(mapping.error());
     segment->mapping = std::move(*mapping);
@@ -127,7 +153,7 @@ std::uint64_t CommitLog::next_segment_bytes() const {
 void CommitLog::prepare_spare() {
   scf::SegmentNumber number;
   std::uint64_t bytes = 0;
-  bool durably = false;
+  bool sync_zeros = false;
   std::vector<std::string> obsolete;
   {
     const MutexLock lock{mutex_};
@@ -138,9 +164,9 @@ void CommitLog::prepare_spare() {
     bytes = next_segment_bytes();
     obsolete = std::move(obsolete_);
     obsolete_.clear();
-    durably = syncs_by_itself() || !obsolete.empty();
+    sync_zeros = syncs_by_itself();
   }
-  auto prepared = prepare(number, bytes, durably);
+  auto prepared = prepare(number, bytes, sync_zeros);
   if (prepared) remove_obsolete(std::move(obsolete));
   {
     const MutexLock lock{mutex_};
@@ -270,8 +296,10 @@ Result<void> CommitLog::begin_after_crash(Millis now) {
     return synced;
   }
   // Without a seal only the loss of this segment's successors is harder to see.
-  if (auto sealed = seal_file(*predecessor_, next_lsn_, context(now)))
+  if (!predecessor_) return {};
+  if (auto sealed = seal_file(*predecessor_, next_lsn_, context(now))) {
     static_cast<void>((*sealed)->sync());
+  }
   return {};
 }
 
@@ -279,12 +307,12 @@ Result<void> CommitLog::begin_after_crash(Millis now) {
 Result<void> CommitLog::repeat_tail(const scf::LogSummary& summary, Millis now) {
   const scf::FramePlace& first = summary.not_durable.front();
   std::uint64_t bytes = config_.first_segment_bytes;
-  for (const scf::SegmentSummary& segment : summary.segments)
-    bytes += segment.role == scf::SegmentRole::chain ? segment.end.value : 0;
+  for (std::size_t i = first.segment; i < summary.segments.size(); ++i) {
+    if (summary.segments[i].role == scf::SegmentRole::chain) bytes += summary.segments[i].end.value;
+  }
+  bytes -= first.at.value;
 
   const MutexLock lock{mutex_};
-  const scf::SegmentSummary& cut = summary.segments[first.segment];
-  predecessor_ = Predecessor{cut.number, cut.header.epoch, cut.path, first.at, false, false};
   const Lsn next = next_lsn_;
   next_lsn_ = first.first_lsn;  // as header_for() wants it
   auto prepared = prepare(next_number_, scf::align_up(bytes, scf::kSyncAlignment), true);
@@ -323,19 +351,6 @@ Result<void> CommitLog::repeat_tail(const scf::LogSummary& summary, Millis now) 
   next_lsn_ = next;
   sync_point_due_ = true;
   ++rolls_;
-  counters_.segments = 2;
-  counters_.bytes = first.at.value;
-  for (std::size_t i = 0; i < summary.segments.size(); ++i) {
-    const scf::SegmentSummary& segment = summary.segments[i];
-    if (segment.role != scf::SegmentRole::chain) continue;
-    if (i < first.segment) {
-      ++counters_.segments;
-      counters_.bytes += segment.end.value;
-    } else if (i > first.segment) {
-      obsolete_.push_back(segment.path);
-    }
-  }
-  std::ranges::sort(obsolete_);  // names sort by number
   return {};
 }
 
@@ -552,7 +567,7 @@ Result<void> CommitLog::close() {
   const std::shared_ptr<Segment> current = current_;
   const std::shared_ptr<Segment> spare = std::move(spare_);
   // A sealed segment counts on a successor's file.
-  const bool keep_spare = !current && predecessor_ && predecessor_->sealed;
+  const bool keep_spare = !current && last_is_sealed_;
   const std::optional<Error> failed = failed_;
   const Lsn last = next_lsn_ - 1;
   const Millis now = last_time_;

@@ -6,7 +6,7 @@
 //   L2  durable() only rises, and only after a sync that began after the records up to it had been appended.
 //   L3  After a failed sync nothing is accepted any more: the kernel may have dropped what it could not write, and a
 //       second try would report success (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
-//   L4  A segment's successor has its directory entry, durably unless in `os` and `none`, before its first record.
+//   L4  A segment's directory entry is durable before its first record and before its predecessor's seal.
 //   L5  Nothing that reading the store may still need is removed before what replaces it is durable.
 // Does not know sessions. Format: docs/formats/scf.md, section 5 for what happens after a crash.
 #pragma once
@@ -110,12 +110,14 @@ class CommitLog {
 
   explicit CommitLog(Config config) : config_(std::move(config)) {}
 
+  void take_predecessor(const scf::LogSummary& summary) HYBRID_REQUIRES(mutex_);
+  void list_obsolete(const scf::LogSummary& summary) HYBRID_REQUIRES(mutex_);
   Result<void> repeat_tail(const scf::LogSummary& summary, Millis now);
   Result<std::unique_ptr<io::File>> seal_file(Predecessor& predecessor, scf::Lsn next,
                                               scf::FrameContext context);
   Result<void> begin_after_crash(Millis now) HYBRID_REQUIRES(mutex_);
   Result<std::shared_ptr<Segment>> prepare(scf::SegmentNumber number, std::uint64_t bytes,
-                                           bool durably);
+                                           bool sync_zeros);
   void prepare_spare();
   void remove_obsolete(std::vector<std::string> paths);
   Result<void> roll(std::size_t record_bytes, Millis now) HYBRID_REQUIRES(mutex_);
@@ -151,6 +153,7 @@ class CommitLog {
       HYBRID_GUARDED_BY(mutex_);  // to remove once a spare is there, oldest first
   scf::Uuid store_ HYBRID_GUARDED_BY(mutex_){};
   scf::SegmentNumber next_number_ HYBRID_GUARDED_BY(mutex_){1};
+  bool last_is_sealed_ HYBRID_GUARDED_BY(mutex_) = false;  // on the disk, when it was opened
   std::uint64_t rolls_ HYBRID_GUARDED_BY(mutex_) = 0;
   std::uint64_t wake_ups_ HYBRID_GUARDED_BY(mutex_) =
       0;  // of the background thread, beside its ticks
