@@ -151,7 +151,10 @@ Result<void> EmbeddedStore::start() {
   return {};
 }
 
-EmbeddedStore::~EmbeddedStore() { static_cast<void>(close()); }
+EmbeddedStore::~EmbeddedStore() {
+  static_cast<void>(close());
+  table_->close();  // of a store that could not be opened, too: its entries keep the table
+}
 
 Result<void> EmbeddedStore::close() {
   {
