@@ -51,6 +51,9 @@ class Reading {
     for (std::size_t i = 0; i < chain_.size() && log_.verdict == Verdict::sound; ++i) {
       if (auto read = read_segment(i); !read) return std::unexpected(read.error());
     }
+    if (log_.verdict == Verdict::sound && !cut_off_.empty()) {
+      if (auto judged = judge_headerless(); !judged) return std::unexpected(judged.error());
+    }
     if (log_.verdict == Verdict::sound) {
       if (auto checked = check_unused(); !checked) return std::unexpected(checked.error());
     }
@@ -127,11 +130,7 @@ class Reading {
 
   // From the newest segment that was begun down to the oldest that it continues.
   void link_chain() {
-    const auto newest =
-        std::ranges::find_if(log_.segments.rbegin(), log_.segments.rend(),
-                             [](const auto& s) { return s.role != SegmentRole::unused; });
-    if (newest == log_.segments.rend()) return;
-    std::optional<std::size_t> index = static_cast<std::size_t>(log_.segments.rend() - newest) - 1;
+    std::optional<std::size_t> index = newest_begun_below(log_.segments.size());
     while (index) {
       SegmentSummary& summary = log_.segments[*index];
       summary.role = SegmentRole::chain;
@@ -140,9 +139,17 @@ class Reading {
       const SegmentHeader& header = summary.header;
       if (header.predecessor.value == 0) break;
       const auto before = index_of(header.predecessor);
-      if (!before || log_.segments[*before].role == SegmentRole::unused) {
+      if (!before) {
         log_.has_lost_start = true;
         break;
+      }
+      if (log_.segments[*before].role == SegmentRole::unused) {
+        // Its header did not reach the disk, or was erased: the log ends before it, one way or the other.
+        cut_off_.insert(cut_off_.end(), chain_.begin(), chain_.end());
+        chain_.clear();
+        headerless_ = *before;
+        index = newest_begun_below(*before);
+        continue;
       }
       if (log_.segments[*before].header.epoch != header.predecessor_epoch) {
         damage(*before, Offset{40},
@@ -153,7 +160,14 @@ class Reading {
       index = before;
     }
     std::ranges::reverse(chain_);
-    if (!damaged()) log_.next_lsn = segment(0).header.first_lsn;
+    if (!chain_.empty()) log_.next_lsn = segment(0).header.first_lsn;
+  }
+
+  std::optional<std::size_t> newest_begun_below(std::size_t index) const {
+    while (index-- > 0) {
+      if (log_.segments[index].role != SegmentRole::unused) return index;
+    }
+    return std::nullopt;
   }
 
   Result<void> read_segment(std::size_t i) {
@@ -247,17 +261,9 @@ class Reading {
 
     auto claim = reader.find_durable_claim(bad.at, end, expected);
     if (!claim) return std::unexpected(claim.error());
-    for (std::size_t j = i + 1; j < chain_.size() && !*claim; ++j) {
-      if (segment(j).header.durable >= expected) {
-        *claim = segment(j).header.first_lsn;
-        break;
-      }
-      claim = find_claim_in(chain_[j], expected);
-      if (!claim) return std::unexpected(claim.error());
-    }
     if (!*claim && log_.durable >= expected) *claim = log_.durable + 1;
     if (!*claim) {
-      claim = find_claim_in_unused(expected);
+      claim = find_claim_after(i, expected);
       if (!claim) return std::unexpected(claim.error());
     }
     if (*claim) {
@@ -279,11 +285,49 @@ class Reading {
     const auto content_end = reader.content_end(summary.end);
     if (!content_end) return std::unexpected(content_end.error());
     log_.bytes_cut = (end ? std::min(*end, *content_end) : *content_end).value - summary.end.value;
-    for (std::size_t j = i + 1; j < chain_.size(); ++j) {
-      segment(j).role = SegmentRole::superseded;
-      log_.bytes_cut += segment(j).file_bytes;
-    }
+    cut_off_.insert(cut_off_.end(), chain_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                    chain_.end());
+    drop_cut_off();
     return {};
+  }
+
+  // The log is whole up to a segment that has no header, and others follow that one.
+  Result<void> judge_headerless() {
+    const auto claim = find_claim_after(chain_.size(), log_.next_lsn);
+    if (!claim) return std::unexpected(claim.error());
+    if (*claim) {
+      damage(headerless_, Offset{0}, "the segment's header was erased", log_.next_lsn,
+             std::max(log_.next_lsn, **claim - 1));
+      return {};
+    }
+    log_.verdict = Verdict::torn;
+    log_.why = "the segment has no header";
+    log_.at_segment = headerless_;
+    log_.at = Offset{0};
+    log_.closed = false;
+    log_.bytes_cut = log_.segments[headerless_].file_bytes;
+    drop_cut_off();
+    return {};
+  }
+
+  void drop_cut_off() {
+    for (const std::size_t index : cut_off_) {
+      log_.segments[index].role = SegmentRole::superseded;
+      log_.bytes_cut += log_.segments[index].file_bytes;
+    }
+  }
+
+  // A claim in the segments that follow the chain's ith, or in unused ones.
+  Result<std::optional<Lsn>> find_claim_after(std::size_t i, Lsn lsn) {
+    std::vector<std::size_t> later{cut_off_};
+    for (std::size_t j = i + 1; j < chain_.size(); ++j) later.push_back(chain_[j]);
+    for (const std::size_t index : later) {
+      const SegmentHeader& header = log_.segments[index].header;
+      if (header.durable >= lsn) return header.first_lsn;
+      auto claim = find_claim_in(index, lsn);
+      if (!claim || *claim) return claim;
+    }
+    return find_claim_in_unused(lsn);
   }
 
   Result<std::optional<Lsn>> find_claim_in(std::size_t index, Lsn lsn) {
@@ -317,7 +361,9 @@ class Reading {
   const std::string& directory_;
   const LogVisitor& visitor_;
   LogSummary log_;
-  std::vector<std::size_t> chain_;  // indices into log_.segments, oldest first
+  std::vector<std::size_t> chain_;    // indices into log_.segments, oldest first
+  std::vector<std::size_t> cut_off_;  // begun, but what they continue is not there
+  std::size_t headerless_ = 0;        // the segment without a header that cut them off
   std::optional<Uuid> store_;
   std::size_t claim_in_ = 0;
   std::uint64_t bytes_total_ = 0;
