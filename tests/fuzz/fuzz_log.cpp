@@ -20,7 +20,8 @@ void mend_checksums(std::vector<std::byte>& segment) {
   if (segment.size() < scf::kSegmentHeaderBytes) return;
   std::byte* const at = segment.data();
   store_le(at + 124, crc32c(ByteView{segment}.first(124)));
-  for (std::size_t p = scf::kSegmentHeaderBytes; p + scf::kFrameHeaderBytes <= segment.size(); p += scf::kFrameAlignment) {
+  for (std::size_t p = scf::kSegmentHeaderBytes; p + scf::kFrameHeaderBytes <= segment.size();
+       p += scf::kFrameAlignment) {
     if (std::memcmp(at + p, "SCFf", 4) != 0) continue;
     store_le(at + p + 4, crc32c(ByteView{segment}.subspan(p + 8, 44)));
     const auto length = load_le<std::uint32_t>(at + p + scf::kPayloadWordOffset);
@@ -33,14 +34,16 @@ using Sessions = std::map<std::string, std::vector<std::pair<std::string, std::s
 
 Sessions sessions_of(Provider& store) {
   Sessions sessions;
-  store.for_each([&](Session& session) {
-    auto entries = session.backend()->entries();
-    if (entries) {
-      std::ranges::sort(*entries);
-      sessions[std::to_string(sessions.size())] = *entries;
-    }
-    return true;
-  }).value();
+  store
+      .for_each([&](Session& session) {
+        auto entries = session.backend()->entries();
+        if (entries) {
+          std::ranges::sort(*entries);
+          sessions[std::to_string(sessions.size())] = *entries;
+        }
+        return true;
+      })
+      .value();
   return sessions;
 }
 

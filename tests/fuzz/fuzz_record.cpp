@@ -8,7 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ByteView bytes = std::as_bytes(std::span{data, size});
   if (const auto records = scf::split_payload(bytes)) {
     std::string again;
-    for (const scf::Record& record : *records) append_record(again, record.op, record.sid, as_chars(record.data));
+    for (const scf::Record& record : *records)
+      append_record(again, record.op, record.sid, as_chars(record.data));
     if (again != as_chars(bytes)) std::abort();
   }
   if (const auto changes = scf::parse_changes(bytes)) {

@@ -33,6 +33,8 @@ Segment = namedtuple("Segment", """name data uuid sequence epoch first_lsn creat
     previous previous_epoch previous_end previous_last_lsn low_water durable""")
 
 def parse_segment(name, data):
+    if len(data) < HEADER_SIZE:
+        raise Damaged("segment header is cut short", name, len(data))
     magic, major, minor, size, uuid, *numbers, zero, crc = HEADER.unpack_from(data)
     if magic != b"hybrSCF\n" or crc != crc32c(data[:124]):
         raise Damaged("not a segment header", name, 0)
@@ -43,6 +45,8 @@ def parse_segment(name, data):
     segment = Segment(name, data, uuid, *numbers)
     if segment.sequence != int(name[:16]):
         raise Damaged("segment has the name of another", name, 32)
+    if not segment.epoch or not segment.first_lsn:
+        raise Damaged("segment without epoch or LSN", name, 40)
     if segment.previous >= segment.sequence or segment.previous_last_lsn != segment.first_lsn - 1:
         raise Damaged("segment header contradicts itself", name, 72)
     return segment
@@ -74,7 +78,7 @@ def split(payload, count):
     records, end = [], len(payload)
     while end:
         start = end - 37 - int.from_bytes(payload[max(end - 4, 0):end], "little")
-        if start < 0:
+        if start < 0 or payload[start] >= len(OPS):
             return None
         records.append((payload[start], payload[start + 1:start + 33], payload[start + 33:end - 4]))
         end = start
@@ -103,14 +107,18 @@ def walk(segment, limit):
         end, lsn = frame.end, lsn + len(frame.records)
     return Walk(frames, end, lsn, not data[end:].strip(b"\0"))
 
-def search(data, start, epoch=None):
-    """All frame headers at multiples of 64 with this epoch, or any, whatever follows them."""
+def search(data, start, epoch):
+    """All frame headers at multiples of 64 with this epoch, whatever follows them."""
     at = data.find(FRAME_MAGIC, start)
     while at >= 0:
         frame = parse_frame(data, at) if at % 64 == 0 else None
-        if frame and epoch in (None, frame.epoch):
+        if frame and frame.epoch == epoch:
             yield frame
         at = data.find(FRAME_MAGIC, at + 1)
+
+def search_unused(data):
+    first = parse_frame(data, HEADER_SIZE)
+    return search(data, HEADER_SIZE, first.epoch) if first else ()
 
 # ---- Section 3: records
 OPS = ("create", "destroy", "change_id", "modify", "touch")
@@ -136,8 +144,6 @@ class Record:
     touches: list = field(default_factory=list)     # of a touch: (SID, last access)
 
 def parse_record(lsn, time, op, sid, data):
-    if op >= len(OPS):
-        raise Malformed(f"record of unknown kind {op}")
     record, cursor = Record(lsn, time, OPS[op], sid.hex()), Cursor(data)
     if record.op in ("modify", "touch") and not cursor or record.op == "touch" and any(sid):
         raise Malformed(f"{record.op} without content or with a SID")
@@ -186,14 +192,14 @@ class Log:
     records: list = field(default_factory=list)
     sessions: dict = field(default_factory=dict)    # SID in hexadecimal -> Session
     torn: Torn | None = None
-    closed: bool = False                            # a closed frame is the last thing in the log
+    closed: bool = False                            # a closed frame is the last thing in the log, but for a seal
     verdict = property(lambda self: "torn" if self.torn else "clean")
 
 def read_store(directory):
     segments, unused = load(directory)
-    chain, log = find_chain(segments), Log()
+    (chain, cut_off), log = find_chain(segments, unused), Log()
     continues = bool(chain and chain[0].previous)
-    low_water = max((segment.low_water for segment in segments.values()), default=1)
+    low_water = max((segment.low_water for segment in chain), default=1)
     index, part = 0, Walk([], HEADER_SIZE, 1, True)
     for index, (segment, following) in enumerate(zip_longest(chain, chain[1:])):
         part = walk(segment, following.previous_end if following else None)
@@ -207,21 +213,22 @@ def read_store(directory):
                     raise Damaged(str(error), segment.name, frame.offset, lsn) from None
         if following and part.next_lsn > following.first_lsn:
             raise Damaged("more records than the next segment names", segment.name, part.end, part.next_lsn)
-        if not part.zeros or following and part.next_lsn < following.first_lsn:
+        if not part.zeros or following and (
+                part.next_lsn < following.first_lsn or len(segment.data) < following.previous_end):
             break
-    check_end(log, chain[index:], part, unused)
+    check_end(log, chain[index:], cut_off, part, unused)
     if continues and chain[0].first_lsn > low_water:
         raise Damaged(f"segment {chain[0].previous} is missing", chain[0].name, 72, low_water)
     return log
 
 def load(directory):
-    """Step 1: the segments, and the unused files as (name, data), both by their sequence."""
+    """Step 1: the segments and the unused files' (name, data), both by their sequence."""
     segments, unused = {}, {}
     for path in sorted(Path(directory).glob("*.scf")):
         if not re.fullmatch(r"[0-9]{16}\.scf", path.name):
             raise Damaged("not the name of a segment", path.name)
         data, sequence = path.read_bytes(), int(path.stem)
-        if len(data) < HEADER_SIZE or not any(data[:8]):
+        if len(data) < 8 or not any(data[:8]):
             unused[sequence] = path.name, data
             continue
         segments[sequence] = parse_segment(path.name, data)
@@ -229,39 +236,51 @@ def load(directory):
             raise Damaged("segment of another store", path.name, 16)
     return segments, unused
 
-def find_chain(segments):
-    """Step 2: from the last segment down to the first that is there."""
-    chain = [segments[max(segments)]] if segments else []
-    while chain and (previous := segments.get(chain[0].previous)):
-        if previous.epoch != chain[0].previous_epoch:
+def find_chain(segments, unused):
+    """Step 2: from the last segment down to the first that is there, and what was cut off from that."""
+    chain, cut_off, next_one = [], [], max(segments, default=None)
+    while next_one in segments:
+        segment = segments[next_one]
+        if chain and segment.epoch != chain[0].previous_epoch:
             raise Damaged("predecessor has another epoch", chain[0].name, 80)
-        chain.insert(0, previous)
+        chain.insert(0, segment)
+        next_one = segment.previous
+        if next_one in unused:
+            chain, cut_off = [], chain + cut_off
+            next_one = max((sequence for sequence in segments if sequence < next_one), default=None)
     if chain and not chain[0].previous and chain[0].first_lsn != 1:
         raise Damaged("the first segment of a store does not begin with LSN 1", chain[0].name, 48)
-    return chain
+    return chain, cut_off
 
-def check_end(log, rest, part, unused):
+def check_end(log, rest, cut_off, part, unused):
     """Step 4: the log ends after `part`, of the first segment in `rest`. Is it all, a torn tail, or damage?"""
-    segment, last, expected = rest[0] if rest else None, len(rest) <= 1, part.next_lsn
+    segment, following, later = rest[0] if rest else None, rest[1:2], rest[1:] + cut_off
+    expected = part.next_lsn
     name, data = (segment.name, segment.data) if segment else (None, b"")
-    after = list(search(data, part.end, segment.epoch)) if segment else []
-    greater = [file for sequence, file in unused.items() if not segment or sequence > segment.sequence]
-    proofs = [(one.name, [one, *search(one.data, HEADER_SIZE, one.epoch)]) for one in rest[1:]]
-    proofs += [(file, search(found, HEADER_SIZE)) for file, found in greater]
-    proofs += [(name, [segment, *after])] if segment else []
-    for file, headers in proofs:
+    claims = [(file, search_unused(found)) for file, found in unused.values()]
+    claims += [(one.name, [one, *search(one.data, HEADER_SIZE, one.epoch)]) for one in later]
+    if segment:
+        counting = data[:following[0].previous_end] if following else data
+        claims += [(name, [segment, *search(counting, part.end, segment.epoch)])]
+    for file, headers in claims:
         durable = max((header.durable for header in headers), default=0)
         if durable >= expected:
             raise Damaged(f"LSN {durable} had been on the disk, says {file}", name, part.end, expected)
-    final = part.frames[-1:]
-    log.closed = last and part.zeros and any(frame.kind == CLOSED for frame in final)
-    if segment and last and len(data) < segment.allocated and not (log.closed and part.end == len(data)):
-        raise Damaged("file was cut without a closed frame at its end", name, part.end, expected)
-    if last and not greater and any(frame.kind == SEAL for frame in final + after):
-        raise Damaged("the segment after the last one is missing", name, part.end, expected)
-    if not last or not part.zeros:
-        dropped = [data[part.end:]] + [one.data for one in rest[1:]]
+    if later or not part.zeros:
+        dropped = [data[part.end:]] + [one.data for one in later]
         log.torn = Torn(name, part.end, expected, sum(len(piece.rstrip(b"\0")) for piece in dropped))
+    if segment and not following:
+        check_last(log, segment, part, unused)
+
+def check_last(log, segment, part, unused):
+    """The log ends in the chain's last segment."""
+    kinds = [frame.kind for frame in part.frames]
+    ended = part.zeros and kinds[-1:] in ([SEAL], [CLOSED])
+    if len(segment.data) < segment.allocated and not ended:
+        raise Damaged("file was cut without a closed frame or a seal at its end", segment.name, part.end, part.next_lsn)
+    if kinds[-1:] == [SEAL] and max(unused, default=0) < segment.sequence:
+        raise Damaged("the segment after the last one is missing", segment.name, part.end, part.next_lsn)
+    log.closed = not log.torn and ended and (kinds[-1] == CLOSED or kinds[-2:] == [CLOSED, SEAL])
 
 def apply(sessions, record, continues):
     """Step 5. `continues`: the log began in segments that are gone."""
@@ -269,7 +288,7 @@ def apply(sessions, record, continues):
     if record.op == "touch":
         for sid, last_access in record.touches:
             if sid in sessions:
-                sessions[sid].last_access = last_access
+                sessions[sid].last_access = max(last_access, sessions[sid].last_access)
     elif record.op == "create":
         if session and not record.image:
             raise Malformed("create of a session that is alive")
@@ -292,10 +311,8 @@ def apply(sessions, record, continues):
 def apply_change(entries, change):
     if change.name == "clear":
         entries.clear()
-    elif (change.packed_key in entries) != (change.name != "create"):
-        raise Malformed(f"{change.name} of a key that is {'present' if change.name == 'create' else 'absent'}")
     elif change.name == "delete":
-        del entries[change.packed_key]
+        entries.pop(change.packed_key, None)
     else:
         entries[change.packed_key] = change.value
 

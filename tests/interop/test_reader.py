@@ -36,7 +36,7 @@ def header(sequence=1, first=1, *, epoch=None, uuid=UUID, major=1, minor=0, allo
            previous_end=0, low_water=1, durable=0):
     fields = struct.pack("<8sHHI16s11QI", b"hybrSCF\n", major, minor, 512, uuid, sequence, epoch or EPOCH + sequence,
                          first, NOW, allocated, previous, EPOCH + previous if previous else 0, previous_end,
-                         first - 1, low_water, durable, 0)
+                         (first - 1) % 2**64, low_water, durable, 0)
     return (fields + struct.pack("<I", crc32c(fields))).ljust(512, b"\0")
 
 def frame(first, *records, sequence=1, kind=RECORDS, durable=0, low_water=1, time=NOW, count=None, epoch=None):
@@ -134,7 +134,8 @@ class Wire(unittest.TestCase):
                 ("c6000000010a", {"$bytes": "0a"}), ("920102", [1, 2]), ("dc000101", [1]), ("dd0000000101", [1]),
                 ("81a16101", {"a": 1}), ("de0001a16101", {"a": 1}), ("df00000001a16101", {"a": 1}), ("80", {}),
                 ("810102", {"$map": [[1, 2]]}), ("82a16101a16102", {"$map": [["a", 1], ["a", 2]]}),
-                ("8190c0", {"$map": [[[], None]]}), ("ca7fc00000", {"$float": "nan"}),
+                ("8190c0", {"$map": [[[], None]]}), ("a2ff41", {"$string": "ff41"}),
+                ("81a1ffc3", {"$map": [[{"$string": "ff"}, True]]}), ("81a22461c3", {"$map": [["$a", True]]}), ("ca7fc00000", {"$float": "nan"}),
                 ("ca7f800000", {"$float": "inf"}), ("caff800000", {"$float": "-inf"})):
             with self.subTest(packed):
                 result = plain(unpack(bytes.fromhex(packed)))
@@ -210,14 +211,23 @@ class OneSegment(StoreTest):
         self.assertEqual(self.entries(log, A), {"x": {"$bytes": value[3:].hex()}})
 
     def test_records_that_mean_nothing(self):
-        for wrong in (record(5, A), record(1, A, b"x"), record(2, A, bytes(31)), modify(A), touch(), modify(A, b"\4"),
+        for wrong in (record(1, A, b"x"), record(2, A, bytes(31)), modify(A), touch(), modify(A, b"\4"),
                       record(4, A, A + bytes(8)), record(4, ZERO_SID, A + bytes(7)), modify(A, change(0, b"\1\1", b"\1")),
                       modify(A, change(0, b"\1", b"\xC1")), create(B, image(1, 2, 3)[:-1]), create(B, image(1, 2, 3) * 2),
-                      create(B, b"\1" + sized(bytes(8))), create(A), destroy(B), change_id(B, C), modify(B, SET_X),
-                      modify(A, change(1, string("x"))), modify(A, change(2, string("x"), b"\1")), modify(A, SET_X, SET_X)):
+                      create(B, b"\1" + sized(bytes(8))), create(A), destroy(B), change_id(B, C), change_id(A, A),
+                      modify(B, SET_X)):
             error = self.damaged(join(header(), frame(1, create(A), wrong)))
             self.assertEqual((error.segment, error.offset, error.lsn), (ONE, 512, 2))
         self.assertEqual(self.read(join(header(), frame(1, create(A), touch((B, 1))))).verdict, "clean")
+
+    def test_changes_need_not_fit(self):
+        log = self.read(join(header(), frame(1, create(A), modify(A, SET_X, change(0, string("x"), b"\2"), change(
+            1, string("y")), change(2, string("z"), b"\3")))))
+        self.assertEqual(self.entries(log, A), {"x": 2, "z": 3})
+
+    def test_touch_moves_forward_only(self):
+        log = self.read(join(header(), frame(1, create(A), touch((A, NOW - 1)), create(B), touch((B, NOW + 1), (B, NOW)))))
+        self.assertEqual([one.last_access for one in log.sessions.values()], [NOW, NOW + 1])
 
 class EndOfLog(StoreTest):
     START = join(header(), frame(1, create(A)))
@@ -234,7 +244,7 @@ class EndOfLog(StoreTest):
 
     def test_frames_that_are_not_valid(self):
         for wrong in (frame(3, create(B)), frame(2, create(B), epoch=9), frame(2, create(B), count=2),
-                      frame(2, create(B)[:-1]), frame(2, kind=4), frame(2, create(B), kind=SYNC_POINT),
+                      frame(2, create(B)[:-1]), frame(2, record(5, A)), frame(2, kind=4), frame(2, create(B), kind=SYNC_POINT),
                       frame(2, kind=SYNC_POINT, count=0xFFFFFFFF)):
             self.assertEqual(self.read(join(self.START, wrong)).torn[:3], (ONE, len(self.START), 2))
 
@@ -262,6 +272,14 @@ class EndOfLog(StoreTest):
         lost_header = bytes(512) + frame(3, create(C), epoch=9, durable=2) + bytes(100)
         self.damaged(self.START, lost_header, says="says " + TWO)
         self.damaged(lost_header)
+        self.damaged(lost_header, join(header(2), frame(1, create(A), sequence=2)), says="says " + ONE)
+        for epoch, ok in ((9, False), (8, True)):
+            second = join(bytes(512), frame(2, create(B), epoch=9), frame(3, create(C), epoch=epoch, durable=2))
+            if ok:
+                self.assertEqual(self.read(self.START, second).verdict, "clean")
+            else:
+                self.damaged(self.START, second, says="says " + TWO)
+        self.assertEqual(self.read(self.START, bytes(64) + lost_header).verdict, "clean")
 
     def test_allocated(self):
         data = join(header(allocated=4096), frame(1, create(A)))
@@ -271,14 +289,22 @@ class EndOfLog(StoreTest):
         closed = join(data, frame(2, kind=CLOSED, durable=1))
         log = self.read(closed)
         self.assertEqual((log.verdict, log.closed), ("clean", True))
-        self.damaged(closed + bytes(64), says="cut")
-        self.assertTrue(self.read(closed.ljust(4096, b"\0")).closed)
+        self.damaged(closed + b"x", says="cut")
+        for zeros in (64, 4096 - len(closed)):
+            self.assertTrue(self.read(closed + bytes(zeros)).closed)
+        sealed = join(closed, frame(2, kind=SEAL, durable=1), unit=512)
+        self.assertTrue(self.read(sealed, b"").closed)
+        sealed = join(header(allocated=4096), frame(1, create(A)), frame(2, kind=SEAL, durable=1))
+        self.assertFalse(self.read(sealed, b"").closed)
+        self.damaged(sealed + b"x", b"", says="cut")
 
     def test_unused_files(self):
-        for unused in (b"", b"x" * 511, bytes(512), bytes(1 << 16), bytes(8) + b"x" * 600):
+        for unused in (b"", b"x" * 7, bytes(512), bytes(1 << 16), bytes(8) + b"x" * 600):
             log = self.read(self.START, unused)
             self.assertEqual((log.verdict, list(log.sessions)), ("clean", [A.hex()]))
             self.assertEqual(self.read(unused).sessions, {})
+        for begun in (b"x" * 8, self.START[:511]):
+            self.damaged(self.START, begun, says="cut short")
 
     def small_closed_store(self, allocated):
         data = join(header(allocated=allocated), frame(1, create(A), modify(A, SET_X)))
@@ -329,6 +355,23 @@ class Chain(StoreTest):
             self.assertEqual((log.verdict, [one.lsn for one in log.records]), ("clean", [1, 2, 3]))
             self.assertEqual(set(log.sessions), {A.hex(), B.hex()})
 
+    def test_first_lost_its_seal(self):
+        log = self.read(self.RECORDS_OF_ONE, self.second())
+        self.assertEqual((log.torn[:3], set(log.sessions)), ((ONE, len(self.RECORDS_OF_ONE), 3), {A.hex()}))
+        self.damaged(self.RECORDS_OF_ONE, self.second(frame(3, create(B), sequence=2, durable=3)), says="says " + TWO)
+
+    def test_header_lost(self):
+        third = join(header(3, 4, previous=2, previous_end=1024), frame(4, create(C), sequence=3))
+        for second in (bytes(4096), b"", bytes(512) + self.second()[512:]):
+            log = self.read(self.FIRST, second, third)
+            self.assertEqual((log.torn[:3], set(log.sessions)), ((ONE, len(self.FIRST), 3), {A.hex()}))
+            self.assertEqual(self.read(None, second, third).torn[1:3], (512, 1))
+            for claim in (join(third, frame(5, kind=SYNC_POINT, sequence=3, durable=3)),
+                          join(header(3, 4, previous=2, previous_end=1024, durable=3))):
+                self.damaged(self.FIRST, second, claim, says="says 0000000000000003.scf")
+        lost = bytes(512) + join(self.second(), frame(4, kind=SYNC_POINT, sequence=2, durable=3))[512:]
+        self.damaged(self.FIRST, lost, third, says="says " + TWO)
+
     def test_missing_last(self):
         self.damaged(self.FIRST, says="after the last one is missing")
         self.damaged(self.FIRST + bytes(4096), says="after the last one is missing")
@@ -337,7 +380,7 @@ class Chain(StoreTest):
 
     def test_missing_first(self):
         self.damaged(None, self.second(), says="segment 1 is missing")
-        self.damaged(bytes(4096), self.second(), says="segment 1 is missing")
+        self.damaged(bytes(4096), self.second(), says="says " + TWO)
 
     def test_removed_first(self):
         unknown = frame(3, modify(A, SET_X), touch((A, 1)), change_id(A, B), destroy(C), sequence=2)
@@ -347,6 +390,9 @@ class Chain(StoreTest):
             log = self.read(None, low)
             self.assertEqual((log.verdict, list(log.sessions), self.entries(log, B)), ("clean", [B.hex()], {"x": 1}))
         self.damaged(None, self.second(unknown, superseding, low_water=2), says="segment 1 is missing")
+        not_on_the_chain = join(header(3, 3, previous=1, durable=2, low_water=3))
+        newest = join(header(4, 3, previous=2, durable=2), frame(3, create(B, image(1, 2, 3)), sequence=4))
+        self.damaged(None, None, not_on_the_chain, newest, says="segment 2 is missing")
 
     def test_wrong_names(self):
         self.damaged(self.FIRST, None, self.second(), says="name")
@@ -362,6 +408,8 @@ class Chain(StoreTest):
                              ("format 1.1", {"minor": 1}), ("format 0.0", {"major": 0})):
             self.damaged(self.FIRST, self.second(**fields), says=says)
         self.damaged(self.FIRST, b"x" * 512, says="not a segment header")
+        self.damaged(header(1, 0), says="without epoch or LSN")
+        self.damaged(None, header(2, 3, previous=2), says="contradicts itself")
         self.damaged(join(header(1, 1, epoch=9), frame(1, create(A), epoch=9)), self.second(), says="epoch")
 
     def test_superseded(self):
@@ -383,6 +431,9 @@ class Chain(StoreTest):
         self.assertEqual((log.torn[:3], list(log.sessions)), ((ONE, end, 2), [A.hex()]))
         cut = self.read(broken[:end], self.second(later, **fields))
         self.assertEqual((cut.torn[:3], list(cut.sessions)), ((ONE, end, 2), [A.hex()]))
+        beyond = join(broken, frame(2, kind=SYNC_POINT, durable=2), unit=512)
+        self.assertEqual(self.read(beyond, self.second(later, **fields)).torn[:3], (ONE, end, 2))
+        self.damaged(beyond, self.second(later, **fields | {"previous_end": len(beyond)}), says="says " + ONE)
         self.damaged(broken, self.second(later), says="says " + TWO)
         self.damaged(broken, self.second(frame(3, sequence=2, kind=SYNC_POINT, durable=2), **fields), says="says " + TWO)
 

@@ -50,7 +50,8 @@ class Cursor:
 # ---- MessagePack
 
 class Pairs(list):
-    """A map as (key, value) pairs, where no dict can hold it: with other keys than strings, or one twice."""
+    """A map as (key, value) pairs, where no JSON object can hold it: a key is no string, or not UTF-8, or twice there,
+    or begins with the '$' that marks what plain() makes."""
 
 CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 NUMBERS = dict(zip(range(0xCA, 0xD4), (">f", ">d", ">B", ">H", ">I", ">Q", ">b", ">h", ">i", ">q")))
@@ -100,12 +101,21 @@ def unpack_sized(cursor, kind, size):
 
 def as_map(pairs):
     pairs = Pairs(pairs)
-    return dict(pairs) if len({key for key, _ in pairs if isinstance(key, str)}) == len(pairs) else pairs
+    return dict(pairs) if len({key for key, _ in pairs if is_plain_key(key)}) == len(pairs) else pairs
+
+def is_plain_key(key):
+    return isinstance(key, str) and is_utf8(key) and not key.startswith("$")
+
+def is_utf8(text):
+    """Not where unpack_sized() had to keep bytes that are not."""
+    return not any("\udc80" <= character <= "\udcff" for character in text)
 
 def plain(value):
     """A MessagePack value as JSON can hold it."""
     if isinstance(value, bytes):
         return {"$bytes": value.hex()}
+    if isinstance(value, str) and not is_utf8(value):
+        return {"$string": value.encode("utf-8", "surrogateescape").hex()}
     if isinstance(value, float) and not math.isfinite(value):
         return {"$float": str(value)}
     if isinstance(value, Pairs):

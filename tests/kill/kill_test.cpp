@@ -1,7 +1,7 @@
 // A process that writes is killed with SIGKILL at random instants, again and again on the same store. Whatever it had reported
 // done is there after reopening, and nothing that it had not been asked for.
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -62,14 +62,17 @@ struct Operation {
 
   bool ask(Provider& store, int thread, int n, const State& before) const {
     if (kind == 0) return store.destroy(sid(thread, session)).has_value();
-    if (kind == 1 && renames(before)) return store.change_id(sid(thread, session), sid(thread, other)).has_value();
+    if (kind == 1 && renames(before))
+      return store.change_id(sid(thread, session), sid(thread, other)).has_value();
     // A new session and its first keys are two records: the parent allows for the state between them.
     auto loaded = store.load(sid(thread, session));
-    return loaded && loaded->update([&](Session& view) {
-      view.set("n", n).value();
-      view.set("copy", n).value();
-      if (kind < 4) view.set("extra " + std::to_string(kind), n).value();
-    }).has_value();
+    return loaded && loaded
+                         ->update([&](Session& view) {
+                           view.set("n", n).value();
+                           view.set("copy", n).value();
+                           if (kind < 4) view.set("extra " + std::to_string(kind), n).value();
+                         })
+                         .has_value();
   }
 
  private:
@@ -130,7 +133,8 @@ struct Report {
 
 class Child {
  public:
-  Child(const std::string& directory, Durability durability, const std::array<int, kThreads>& starts) {
+  Child(const std::string& directory, Durability durability,
+        const std::array<int, kThreads>& starts) {
     if (::pipe2(pipe_.data(), O_CLOEXEC) != 0) std::abort();
     std::vector<std::string> variables{
         "HYBRID_KILL_DIRECTORY=" + directory,
@@ -138,7 +142,8 @@ class Child {
         "HYBRID_KILL_START_0=" + std::to_string(starts[0]),
         "HYBRID_KILL_START_1=" + std::to_string(starts[1]),
     };
-    for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+    for (char** variable = environ; *variable != nullptr; ++variable)
+      variables.emplace_back(*variable);
     std::vector<char*> environment;
     for (std::string& variable : variables) environment.push_back(variable.data());
     environment.push_back(nullptr);
@@ -147,7 +152,9 @@ class Child {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pipe_[1], kReportTo);
-    if (::posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments.data(), environment.data()) != 0) std::abort();
+    if (::posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments.data(),
+                      environment.data()) != 0)
+      std::abort();
     posix_spawn_file_actions_destroy(&actions);
     ::close(pipe_[1]);
   }
@@ -157,7 +164,8 @@ class Child {
 
   // Lets it run until it has reported something and then for `time`, kills it, and returns the last reported n of each thread;
   // nothing if it had ended by itself.
-  std::optional<std::array<int, kThreads>> kill_after(std::chrono::microseconds time, std::array<int, kThreads> last) {
+  std::optional<std::array<int, kThreads>> kill_after(std::chrono::microseconds time,
+                                                      std::array<int, kThreads> last) {
     using Clock = std::chrono::steady_clock;
     std::optional<Clock::time_point> deadline;
     bool killed = false;
@@ -193,9 +201,11 @@ State read_thread(Provider& store, int thread) {
     auto found = store.find(sid(thread, session)).value();
     if (!found) continue;
     Keys& keys = state[session];
-    found->for_each([&](const Value& key, const Value& value) {
-      keys[key.as<std::string>().value()] = value.as<int>().value();
-    }).value();
+    found
+        ->for_each([&](const Value& key, const Value& value) {
+          keys[key.as<std::string>().value()] = value.as<int>().value();
+        })
+        .value();
   }
   return state;
 }

@@ -16,7 +16,21 @@ namespace {
 
 // One thread's operation on one of its own sessions; the sessions of all threads share the table, the log and its frames.
 struct Operation {
-  enum class Kind : std::uint8_t { init, load, find, destroy, change_id, exists, set, get, erase, take, clear, update, count };
+  enum class Kind : std::uint8_t {
+    init,
+    load,
+    find,
+    destroy,
+    change_id,
+    exists,
+    set,
+    get,
+    erase,
+    take,
+    clear,
+    update,
+    count
+  };
   Kind kind = Kind::init;
   int sid = 0;
   int other = 0;
@@ -25,10 +39,11 @@ struct Operation {
 };
 
 std::ostream& operator<<(std::ostream& out, const Operation& operation) {
-  constexpr const char* kNames[] = {"init", "load", "find", "destroy", "change_id", "exists",
-                                    "set",  "get",  "erase", "take",   "clear",     "update"};
-  return out << kNames[static_cast<int>(operation.kind)] << "(session " << operation.sid << ", other " << operation.other
-             << ", key " << operation.key << ", value " << operation.value << ")";
+  constexpr const char* kNames[] = {"init", "load", "find",  "destroy", "change_id", "exists",
+                                    "set",  "get",  "erase", "take",    "clear",     "update"};
+  return out << kNames[static_cast<int>(operation.kind)] << "(session " << operation.sid
+             << ", other " << operation.other << ", key " << operation.key << ", value "
+             << operation.value << ")";
 }
 
 using Keys = std::map<int, int>;
@@ -68,7 +83,8 @@ class Thread {
         const auto changed = store_.change_id(name(op.sid), name(op.other));
         if (op.sid == op.other) return !changed && changed.error().code() == Errc::invalid_argument;
         if (!alive) return !changed && changed.error().code() == Errc::not_found;
-        if (oracle_.contains(op.other)) return !changed && changed.error().code() == Errc::already_exists;
+        if (oracle_.contains(op.other))
+          return !changed && changed.error().code() == Errc::already_exists;
         auto node = oracle_.extract(op.sid);
         node.key() = op.other;
         oracle_.insert(std::move(node));
@@ -89,9 +105,12 @@ class Thread {
       if (session.has_value() != (live != oracle_.end())) return false;
       if (!session) continue;
       Keys keys;
-      const bool read = session->for_each([&](const Value& key, const Value& value) {
-        keys[key.as<int>().value()] = static_cast<int>(value.as<std::string>().value().size());
-      }).has_value();
+      const bool read = session
+                            ->for_each([&](const Value& key, const Value& value) {
+                              keys[key.as<int>().value()] =
+                                  static_cast<int>(value.as<std::string>().value().size());
+                            })
+                            .has_value();
       if (!read || keys != live->second) return false;
     }
     return true;
@@ -102,14 +121,18 @@ class Thread {
   static constexpr int kSids = 6;
 
  private:
-  std::string name(int sid) const { return "thread " + std::to_string(number_) + ", session " + std::to_string(sid); }
+  std::string name(int sid) const {
+    return "thread " + std::to_string(number_) + ", session " + std::to_string(sid);
+  }
   // Of varying length, so that blocks move and grow.
   static std::string text(int length) { return std::string(static_cast<std::size_t>(length), 'x'); }
 
   bool run_on(Session& session, Keys& keys, const Operation& op) {
     using Kind = Operation::Kind;
     switch (op.kind) {
-      case Kind::set: keys[op.key] = op.value; return session.set(op.key, text(op.value)).has_value();
+      case Kind::set:
+        keys[op.key] = op.value;
+        return session.set(op.key, text(op.value)).has_value();
       case Kind::get: {
         const auto value = session.get<std::string>(op.key);
         const auto expected = keys.find(op.key);
@@ -141,7 +164,10 @@ class Thread {
         auto shared = store_.load("shared counter");
         if (!shared) return false;
         ++counted_;
-        return shared->update([](Session& view) { view.set("n", view.get<int>("n").value().value_or(0) + 1).value(); })
+        return shared
+            ->update([](Session& view) {
+              view.set("n", view.get<int>("n").value().value_or(0) + 1).value();
+            })
             .has_value();
       }
       default: return false;
@@ -157,8 +183,9 @@ class Thread {
 rc::Gen<Operation> any_operation() {
   using Kind = Operation::Kind;
   return rc::gen::build<Operation>(
-      rc::gen::set(&Operation::kind, rc::gen::map(rc::gen::inRange(0, static_cast<int>(Kind::count) + 1),
-                                                  [](int kind) { return static_cast<Kind>(kind); })),
+      rc::gen::set(&Operation::kind,
+                   rc::gen::map(rc::gen::inRange(0, static_cast<int>(Kind::count) + 1),
+                                [](int kind) { return static_cast<Kind>(kind); })),
       rc::gen::set(&Operation::sid, rc::gen::inRange(0, Thread::kSids)),
       rc::gen::set(&Operation::other, rc::gen::inRange(0, Thread::kSids)),
       rc::gen::set(&Operation::key, rc::gen::inRange(0, 8)),
@@ -175,7 +202,8 @@ void check_program(const Program& program, Durability durability, bool in_memory
   const std::string url = in_memory ? "memory:" : directory.path() + "/store";
   auto store = open(url, params).value();
   std::vector<Thread> threads;
-  for (std::size_t i = 0; i < program.size(); ++i) threads.emplace_back(*store, static_cast<int>(i));
+  for (std::size_t i = 0; i < program.size(); ++i)
+    threads.emplace_back(*store, static_cast<int>(i));
   std::vector<std::optional<std::size_t>> differed(program.size());
   {
     std::vector<std::jthread> running;
@@ -188,7 +216,8 @@ void check_program(const Program& program, Durability durability, bool in_memory
     }
   }
   for (std::size_t i = 0; i < program.size(); ++i) {
-    if (differed[i]) RC_FAIL("thread " + std::to_string(i) + " differs at step " + std::to_string(*differed[i]));
+    if (differed[i])
+      RC_FAIL("thread " + std::to_string(i) + " differs at step " + std::to_string(*differed[i]));
   }
   const auto check = [&] {
     std::size_t sessions = 0;
@@ -212,13 +241,15 @@ void check_program(const Program& program, Durability durability, bool in_memory
 }
 
 RC_GTEST_PROP(Model, MemoryAgreesWithTheOracle, ()) {
-  check_program(*rc::gen::container<Program>(3, rc::gen::container<std::vector<Operation>>(any_operation())),
-                Durability::none, true);
+  check_program(
+      *rc::gen::container<Program>(3, rc::gen::container<std::vector<Operation>>(any_operation())),
+      Durability::none, true);
 }
 
 RC_GTEST_PROP(Model, DirectoryAgreesWithTheOracleAlsoAfterReopening, ()) {
-  check_program(*rc::gen::container<Program>(3, rc::gen::container<std::vector<Operation>>(any_operation())),
-                *rc::gen::element(Durability::interval, Durability::os, Durability::none), false);
+  check_program(
+      *rc::gen::container<Program>(3, rc::gen::container<std::vector<Operation>>(any_operation())),
+      *rc::gen::element(Durability::interval, Durability::os, Durability::none), false);
 }
 
 RC_GTEST_PROP(Model, AlwaysDurableAgreesWithTheOracleAlsoAfterReopening, ()) {
