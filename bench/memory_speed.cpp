@@ -45,7 +45,8 @@ std::size_t resident_bytes() {
 }
 
 std::string value_of(std::size_t session, std::size_t key, std::size_t round) {
-  std::string value = std::to_string(session) + "/" + std::to_string(key) + "/" + std::to_string(round) + "/";
+  std::string value =
+      std::to_string(session) + "/" + std::to_string(key) + "/" + std::to_string(round) + "/";
   value.resize(kValueBytes, 'v');
   return value;
 }
@@ -83,7 +84,9 @@ class StdMaps final : public Rival {
     std::mutex mutex;
     std::unordered_map<std::string, std::unordered_map<std::string, std::string>> sessions;
   };
-  Shard& shard_of(const std::string& sid) { return shards_[std::hash<std::string>{}(sid) % shards_.size()]; }
+  Shard& shard_of(const std::string& sid) {
+    return shards_[std::hash<std::string>{}(sid) % shards_.size()];
+  }
   std::array<Shard, 128> shards_;
 };
 
@@ -141,17 +144,24 @@ int main(int argc, char** argv) {
     const auto number = [&](std::size_t& value) {
       if (++i == argc) die("a number is missing after " + std::string{flag});
       const std::string_view text = argv[i];
-      if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc{} || value == 0) {
+      if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc{} ||
+          value == 0) {
         die("'" + std::string{text} + "' is not a number above 0");
       }
     };
-    if (flag == "--sessions") number(sessions);
-    else if (flag == "--rounds") number(rounds);
-    else if (flag == "--dir" && i + 1 < argc) directory = argv[++i];
-    else if (flag == "--json") json = true;
-    else die("usage: bench_memory_speed [--sessions N] [--rounds R] [--dir DIR] [--json]");
+    if (flag == "--sessions")
+      number(sessions);
+    else if (flag == "--rounds")
+      number(rounds);
+    else if (flag == "--dir" && i + 1 < argc)
+      directory = argv[++i];
+    else if (flag == "--json")
+      json = true;
+    else
+      die("usage: bench_memory_speed [--sessions N] [--rounds R] [--dir DIR] [--json]");
   }
-  if (std::filesystem::exists(directory)) die("'" + directory + "' is there already; name a new directory");
+  if (std::filesystem::exists(directory))
+    die("'" + directory + "' is there already; name a new directory");
 
   std::vector<std::string> sids;
   std::vector<std::string> keys;
@@ -162,13 +172,16 @@ int main(int argc, char** argv) {
   std::vector<Measured> measured(2);
   for (std::size_t r = 0; r < 2; ++r) {
     const std::size_t before = resident_bytes();
-    if (r == 0) rivals.push_back(std::make_unique<Hybrid>(directory));
-    else rivals.push_back(std::make_unique<StdMaps>());
+    if (r == 0)
+      rivals.push_back(std::make_unique<Hybrid>(directory));
+    else
+      rivals.push_back(std::make_unique<StdMaps>());
     for (std::size_t i = 0; i < sessions; ++i) {
       rivals[r]->create(sids[i]);
       for (std::size_t k = 0; k < kKeys; ++k) rivals[r]->set(sids[i], keys[k], value_of(i, k, 0));
     }
-    measured[r].bytes_a_session = static_cast<double>(resident_bytes() - before) / static_cast<double>(sessions);
+    measured[r].bytes_a_session =
+        static_cast<double>(resident_bytes() - before) / static_cast<double>(sessions);
   }
 
   constexpr std::size_t kOperations = 400'000;
@@ -183,7 +196,9 @@ int main(int argc, char** argv) {
       const auto time = [&](const auto& operation) {
         const auto start = std::chrono::steady_clock::now();
         for (const auto& [session, key] : picks) operation(session, key);
-        return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / kOperations;
+        return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+                   .count() /
+               kOperations;
       };
       const std::string fresh = value_of(0, 0, round);
       measured[r].get_us.push_back(time([&](std::size_t session, std::size_t key) {
@@ -194,7 +209,8 @@ int main(int argc, char** argv) {
         rivals[r]->set(sids[session], keys[key], fresh);
       }));
       for (std::size_t i = 0; i < picks.size(); i += 1000) {
-        if (rivals[r]->get(sids[picks[i].first], keys[picks[i].second]) != fresh) die("a value that was set is wrong");
+        if (rivals[r]->get(sids[picks[i].first], keys[picks[i].second]) != fresh)
+          die("a value that was set is wrong");
       }
     }
   }
@@ -203,9 +219,11 @@ int main(int argc, char** argv) {
   const double set_ratio = median(measured[0].set_us) / median(measured[1].set_us);
   if (json) {
     for (std::size_t r = 0; r < 2; ++r) {
-      std::printf("{\"rival\":\"%s\",\"sessions\":%zu,\"load_get_us\":%.3f,\"load_set_us\":%.3f,\"bytes_a_session\":%.0f}\n",
-                  rivals[r]->name(), sessions, median(measured[r].get_us), median(measured[r].set_us),
-                  measured[r].bytes_a_session);
+      std::printf(
+          "{\"rival\":\"%s\",\"sessions\":%zu,\"load_get_us\":%.3f,\"load_set_us\":%.3f,\"bytes_a_"
+          "session\":%.0f}\n",
+          rivals[r]->name(), sessions, median(measured[r].get_us), median(measured[r].set_us),
+          measured[r].bytes_a_session);
     }
   } else {
     std::printf("%-52s %12s %12s %16s\n", "", "load+get us", "load+set us", "bytes a session");
@@ -213,8 +231,8 @@ int main(int argc, char** argv) {
       std::printf("%-52s %12.3f %12.3f %16.0f\n", rivals[r]->name(), median(measured[r].get_us),
                   median(measured[r].set_us), measured[r].bytes_a_session);
     }
-    std::printf("%-52s %12.2f %12.2f %16.2f\n", "ratio (below 1: hybrid is better)", get_ratio, set_ratio,
-                measured[0].bytes_a_session / measured[1].bytes_a_session);
+    std::printf("%-52s %12.2f %12.2f %16.2f\n", "ratio (below 1: hybrid is better)", get_ratio,
+                set_ratio, measured[0].bytes_a_session / measured[1].bytes_a_session);
   }
   rivals.clear();
   std::filesystem::remove_all(directory);

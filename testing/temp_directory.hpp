@@ -11,8 +11,10 @@ namespace hybrid::testing {
 
 class TempDirectory {
  public:
-  TempDirectory() : path_((std::filesystem::temp_directory_path() / "hybrid-test-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make a temporary directory");
+  TempDirectory()
+      : path_((std::filesystem::temp_directory_path() / "hybrid-test-XXXXXX").string()) {
+    if (::mkdtemp(path_.data()) == nullptr)
+      throw std::runtime_error("cannot make a temporary directory");
   }
   TempDirectory(const TempDirectory&) = delete;
   TempDirectory& operator=(const TempDirectory&) = delete;

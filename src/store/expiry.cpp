@@ -25,10 +25,8 @@ Result<std::optional<CommitLog::Place>> EmbeddedStore::expire(Entry& entry,
   Digest digest;
   {
     // Under data from the look at its times until it is dead: a session touched meanwhile stays (S6).
-    const SmallMutexLock data{entry.data};
-    if (entry.state != State::live ||
-        !outdated.matches(entry.access().load(std::memory_order_relaxed),
-                          entry.created().load(std::memory_order_relaxed))) {
+    const SpinLockGuard data{entry.data};
+    if (entry.state != State::live || !outdated.matches(entry)) {
       return std::optional<CommitLog::Place>{};
     }
     digest = entry.digest;
@@ -75,37 +73,34 @@ Result<void> EmbeddedStore::remove_outdated(const Outdated& outdated,
   const MutexLock lock{sweep_mutex_};
   Result<void> result{};
   table_->for_each_chunk([&](Chunk& chunk) {
-    const bool may_match = outdated.matches(chunk.access_floor.load(std::memory_order_relaxed),
-                                            chunk.created_floor.load(std::memory_order_relaxed));
-    if (!may_match || !result) return;
+    if (!outdated.may_match_in(chunk) || !result) return;
     // Entries that move in from now on lower the floors themselves.
-    chunk.access_floor.store(Chunk::kNever, std::memory_order_relaxed);
-    chunk.created_floor.store(Chunk::kNever, std::memory_order_relaxed);
-    Millis access_floor = Chunk::kNever;
-    Millis created_floor = Chunk::kNever;
-    for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
-      const auto accessed = [&] { return chunk.access[i].load(std::memory_order_relaxed); };
-      const auto created = [&] { return chunk.created[i].load(std::memory_order_relaxed); };
-      if (result && outdated.matches(accessed(), created())) {
-        if (const EntryRef entry = Table::try_refer(chunk.entries[i])) {
-          // If it is inside an update(), by this thread or for very long, it is in use.
-          if (const auto writer = WriterLock::take(*entry)) {
-            const auto place = expire(*entry, outdated);
-            if (!place) {
-              result = std::unexpected(place.error());
-            } else if (*place) {
-              removed.push_back({entry->digest, **place});
-            }
-          }
-        }
-      }
-      access_floor = std::min(access_floor, accessed());
-      created_floor = std::min(created_floor, created());
+    chunk.access_floor.store(Entry::kNever, std::memory_order_relaxed);
+    chunk.created_floor.store(Entry::kNever, std::memory_order_relaxed);
+    Millis access_floor = Entry::kNever;
+    Millis created_floor = Entry::kNever;
+    for (Entry& place : chunk.entries) {
+      if (result && outdated.matches(place)) result = remove_if_outdated(place, outdated, removed);
+      access_floor = std::min(access_floor, place.access.load(std::memory_order_relaxed));
+      created_floor = std::min(created_floor, place.created().load(std::memory_order_relaxed));
     }
     lower(chunk.access_floor, access_floor);
     lower(chunk.created_floor, created_floor);
   });
   return result;
+}
+
+Result<void> EmbeddedStore::remove_if_outdated(Entry& place, const Outdated& outdated,
+                                               std::vector<Removed>& removed) {
+  const EntryRef entry = Table::try_refer(place);
+  if (!entry) return {};
+  const auto writer = WriterLock::take(*entry);
+  if (!writer) return {};  // inside an update(), by this thread or for very long: it is in use
+  const Digest digest = entry->digest;
+  const auto destroyed = expire(*entry, outdated);
+  if (!destroyed) return std::unexpected(destroyed.error());
+  if (*destroyed) removed.push_back({digest, **destroyed});
+  return {};
 }
 
 Result<std::size_t> EmbeddedStore::gc(std::chrono::seconds max_lifetime) {
@@ -116,23 +111,15 @@ Result<std::size_t> EmbeddedStore::gc(std::chrono::seconds max_lifetime) {
   // Those past a deadline are gone already: they are not counted.
   if (auto swept = sweep(past_deadline(now)); !swept) return swept;
   const Millis lifetime = max_lifetime.count() > now / 1000 ? now : max_lifetime.count() * 1000;
-  return sweep(
-      {.accessed_before = now - lifetime, .created_before = std::numeric_limits<Millis>::min()});
+  return sweep({.accessed_before = now - lifetime, .created_before = Outdated::kNone});
 }
 
 std::size_t EmbeddedStore::count_outdated(const Outdated& outdated) {
   std::size_t count = 0;
-  table_->for_each_chunk([&](const Chunk& chunk) {
-    if (!outdated.matches(chunk.access_floor.load(std::memory_order_relaxed),
-                          chunk.created_floor.load(std::memory_order_relaxed))) {
-      return;
-    }
-    for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
-      count += outdated.matches(chunk.access[i].load(std::memory_order_relaxed),
-                                chunk.created[i].load(std::memory_order_relaxed))
-                   ? 1
-                   : 0;
-    }
+  table_->for_each_chunk([&](Chunk& chunk) {
+    if (!outdated.may_match_in(chunk)) return;
+    count += static_cast<std::size_t>(std::ranges::count_if(
+        chunk.entries, [&](Entry& entry) { return outdated.matches(entry); }));
   });
   return count;
 }
@@ -170,13 +157,13 @@ Result<void> EmbeddedStore::log_touches() {
     const auto logged = log(record, now());
     if (!logged) result = std::unexpected(logged.error());
     for (const PendingTouch& touch : batch) {
-      const SmallMutexLock data{touch.entry->data};
+      const SpinLockGuard data{touch.entry->data};
       if (logged && touch.entry->digest == touch.digest) continue;
       // Not logged, or under an id that was given up meanwhile: the next round takes it again.
       auto& logged_access = touch.entry->logged_access();
       if (logged_access.load(std::memory_order_relaxed) == touch.accessed) {
         logged_access.store(touch.logged_before, std::memory_order_relaxed);
-        touch.entry->chunk->touched.store(true, std::memory_order_relaxed);
+        touch.entry->chunk().touched.store(true, std::memory_order_relaxed);
       }
     }
     batch.clear();
@@ -187,17 +174,16 @@ Result<void> EmbeddedStore::log_touches() {
 
   table_->for_each_chunk([&](Chunk& chunk) {
     if (!result || !chunk.touched.exchange(false, std::memory_order_relaxed)) return;
-    for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
-      const Millis accessed = chunk.access[i].load(std::memory_order_relaxed);
-      if (accessed == Chunk::kNever ||
-          accessed <= chunk.logged_access[i].load(std::memory_order_relaxed))
-        continue;
-      EntryRef entry = Table::try_refer(chunk.entries[i]);
+    for (Entry& place : chunk.entries) {
+      const Millis accessed = place.access.load(std::memory_order_relaxed);
+      if (accessed == Entry::kNever) continue;
+      if (accessed <= place.logged_access().load(std::memory_order_relaxed)) continue;
+      EntryRef entry = Table::try_refer(place);
       if (!entry) continue;
       {
-        const SmallMutexLock data{entry->data};
+        const SpinLockGuard data{entry->data};
         if (entry->state != State::live) continue;
-        const Millis now_accessed = entry->access().load(std::memory_order_relaxed);
+        const Millis now_accessed = entry->access.load(std::memory_order_relaxed);
         const Millis logged_before =
             entry->logged_access().exchange(now_accessed, std::memory_order_relaxed);
         batch.push_back({entry, entry->digest, now_accessed, logged_before});
@@ -214,10 +200,11 @@ Result<void> EmbeddedStore::log_touches() {
 void EmbeddedStore::excuse_lost_touches(Millis now) {
   const Millis excuse = touch_interval();
   table_->for_each_chunk([&](Chunk& chunk) {
-    for (auto& access : chunk.access) {
-      const Millis accessed = access.load(std::memory_order_relaxed);
-      if (accessed == Chunk::kNever) continue;
-      access.store(std::max(accessed, std::min(accessed + excuse, now)), std::memory_order_relaxed);
+    for (Entry& entry : chunk.entries) {
+      const Millis accessed = entry.access.load(std::memory_order_relaxed);
+      if (accessed == Entry::kNever) continue;
+      const Millis excused = std::max(accessed, std::min(accessed + excuse, now));
+      entry.access.store(excused, std::memory_order_relaxed);
     }
     chunk.touched.store(true, std::memory_order_relaxed);  // to be logged, at the latest at close
   });

@@ -28,6 +28,12 @@ class PackedBlock {
 
   // What an entry of such a key and value takes.
   static std::size_t entry_bytes(std::size_t key, std::size_t value);
+  // For who will soon look into it.
+  void prefetch() const {
+    __builtin_prefetch(memory_.get());
+    __builtin_prefetch(memory_.get() + 64);
+  }
+
   // The bytes that set(key, value) will need from reserve(); 0 if it replaces a value in place.
   std::size_t room_for(std::string_view key, std::string_view value) const;
   // Makes room for `keys` new keys and entries of `bytes` in all. May throw std::bad_alloc; the content stays.

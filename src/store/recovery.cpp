@@ -69,7 +69,7 @@ class Replay {
     if (const EntryRef before = table_.find(record.sid)) remove(before);
     const EntryRef entry = add(record.sid, time);
     entry->set_times(image->created, image->last_access);
-    entry->version = image->version;
+    entry->rest().version = image->version;
     for (const auto& [key, value] : image->entries) set(*entry, key, value);
     return nullptr;
   }
@@ -113,8 +113,8 @@ class Replay {
         case scf::ChangeKind::clear: entry->block.clear(); break;
       }
     }
-    ++entry->version;
-    entry->access().store(time, std::memory_order_relaxed);
+    ++entry->rest().version;
+    entry->access.store(time, std::memory_order_relaxed);
     entry->logged_access().store(time, std::memory_order_relaxed);
     return nullptr;
   }
@@ -125,8 +125,8 @@ class Replay {
     for (const scf::Touch& touch : *touches) {
       // Its session may have been destroyed or have changed its id while the batch was made.
       const EntryRef entry = table_.find(touch.sid);
-      if (!entry || touch.last_access <= entry->access().load(std::memory_order_relaxed)) continue;
-      entry->access().store(touch.last_access, std::memory_order_relaxed);
+      if (!entry || touch.last_access <= entry->access.load(std::memory_order_relaxed)) continue;
+      entry->access.store(touch.last_access, std::memory_order_relaxed);
       entry->logged_access().store(touch.last_access, std::memory_order_relaxed);
     }
     return nullptr;

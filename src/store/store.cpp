@@ -179,25 +179,18 @@ Result<void> EmbeddedStore::close() {
 // --- What is alive
 
 EmbeddedStore::Outdated EmbeddedStore::past_deadline(Millis now) const {
-  constexpr Millis kNothing = std::numeric_limits<Millis>::min();
   const Millis idle = idle_timeout_.load(std::memory_order_relaxed);
   const Millis absolute = absolute_timeout_.load(std::memory_order_relaxed);
   // At its deadline a session is gone.
-  return {.accessed_before = idle == 0 ? kNothing : now - idle + 1,
-          .created_before = absolute == 0 ? kNothing : now - absolute + 1};
-}
-
-bool EmbeddedStore::alive(Entry& entry, Millis now) const {
-  return entry.state == State::live &&
-         !past_deadline(now).matches(entry.access().load(std::memory_order_relaxed),
-                                     entry.created().load(std::memory_order_relaxed));
+  return {.accessed_before = idle == 0 ? Outdated::kNone : now - idle + 1,
+          .created_before = absolute == 0 ? Outdated::kNone : now - absolute + 1};
 }
 
 std::optional<Millis> EmbeddedStore::deadline(Entry& entry) const {
   const Millis idle = idle_timeout_.load(std::memory_order_relaxed);
   const Millis absolute = absolute_timeout_.load(std::memory_order_relaxed);
   std::optional<Millis> deadline;
-  if (idle != 0) deadline = entry.access().load(std::memory_order_relaxed) + idle;
+  if (idle != 0) deadline = entry.access.load(std::memory_order_relaxed) + idle;
   if (absolute != 0) {
     const Millis too_old = entry.created().load(std::memory_order_relaxed) + absolute;
     deadline = deadline ? std::min(*deadline, too_old) : too_old;
@@ -240,7 +233,7 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
       {
         const WriterLock writer = WriterLock::adopt(*entry);
         const auto logged = log(make_record(Op::create, digest), now);
-        const SmallMutexLock data{entry->data};
+        const SpinLockGuard data{entry->data};
         if (!logged) {
           entry->die(State::dead);
           table_->remove(*entry);
@@ -256,12 +249,13 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
       return handle(std::move(entry), sid);
     }
     {
-      const SmallMutexLock data{entry->data};
+      const SpinLockGuard data{entry->data};
       if (alive(*entry, now)) {
         if (if_alive == IfAlive::refuse) {
           return std::unexpected(Error{Errc::already_exists, "a live session has this id"});
         }
         entry->touch(now);
+        entry->block.prefetch();
         return handle(entry, sid);
       }
       if (entry->state == State::closed) return why_absent(*entry);
@@ -281,9 +275,10 @@ Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
   if (!entry) return std::optional<Session>{};
   const Millis now = this->now();
   {
-    const SmallMutexLock data{entry->data};
+    const SpinLockGuard data{entry->data};
     if (!alive(*entry, now)) return std::optional<Session>{};
     entry->touch(now);
+    entry->block.prefetch();
   }
   return std::optional<Session>{handle(std::move(entry), sid)};
 }
@@ -292,7 +287,7 @@ bool EmbeddedStore::exists(std::string_view sid) {
   if (!check_sid(sid)) return false;
   const EntryRef entry = table_->find(digest_of(sid));
   if (!entry) return false;
-  const SmallMutexLock data{entry->data};
+  const SpinLockGuard data{entry->data};
   return alive(*entry, now());
 }
 
@@ -319,7 +314,7 @@ Result<void> EmbeddedStore::destroy(std::string_view sid) {
             {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
     if (!logged) return std::unexpected(logged.error());
     place = *logged;
-    const SmallMutexLock data{entry->data};
+    const SpinLockGuard data{entry->data};
     bury(*entry);
   }
   if (auto done = acknowledge(place); !done) return done;
@@ -354,7 +349,7 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
       std::tie(placeholder, added) = table_->find_or_add(new_digest, now);
       if (added) break;
       {
-        const SmallMutexLock data{placeholder->data};
+        const SpinLockGuard data{placeholder->data};
         if (alive(*placeholder, now)) {
           return std::unexpected(Error{Errc::already_exists, "a live session has the new id"});
         }
@@ -366,7 +361,7 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
         log(make_record(Op::change_id, old_digest, as_chars(new_digest.bytes)), now,
             {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
     {
-      const SmallMutexLock data{placeholder->data};
+      const SpinLockGuard data{placeholder->data};
       placeholder->die(State::dead);
       if (!logged) {
         table_->remove(*placeholder);
@@ -374,11 +369,11 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
       }
     }
     place = *logged;
-    const SmallMutexLock data{entry->data};
+    const SpinLockGuard data{entry->data};
     table_->rename(*entry, *placeholder);
     // Handles made under the old id must learn the new one. Beside the index and us nobody refers to it, mostly.
     const bool has_handles = entry->references.load(std::memory_order_acquire) > 2;
-    entry->renamed_to = has_handles ? std::move(new_name) : nullptr;
+    entry->rest().renamed_to = has_handles ? std::move(new_name) : nullptr;
   }
   if (auto done = acknowledge(place); !done) return done;
   emit(Event::Kind::id_changed, new_digest);
@@ -392,23 +387,23 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
                                    CommitLog::Place& place) {
   const Millis now = this->now();
   if (!alive(entry, now)) return why_absent(entry);
-  if (if_version && *if_version != entry.version) {
+  if (if_version && *if_version != entry.rest().version) {
     return std::unexpected(Error{Errc::conflict, "the session is at another version"});
   }
   const auto plan = ChangePlan::make(entry.digest, entry.block, changes, scratch());
   if (!plan) return std::unexpected(plan.error());
   if (plan->record().empty()) return {};
   {
-    const SmallMutexLock data{entry.data};  // readers look into the block that this may move
+    const SpinLockGuard data{entry.data};  // readers look into the block that this may move
     plan->reserve(entry.block);
   }
   const auto logged = log(plan->record(), now);
   if (!logged) return std::unexpected(logged.error());
   place = *logged;
 
-  const SmallMutexLock data{entry.data};
+  const SpinLockGuard data{entry.data};
   plan->apply(entry.block);
-  ++entry.version;
+  ++entry.rest().version;
   entry.touch(place.time);
   entry.logged_access().store(place.time, std::memory_order_relaxed);
   return {};
@@ -453,7 +448,7 @@ Result<void> EmbeddedStore::for_each(const std::function<bool(Session&)>& fn) {
       const EntryRef entry = Table::try_refer(chunk.entries[i]);
       if (!entry) continue;
       {
-        const SmallMutexLock data{entry->data};
+        const SpinLockGuard data{entry->data};
         if (!alive(*entry, now())) continue;
       }
       Session session{std::make_shared<StoreSession>(*this, entry, std::string_view{},

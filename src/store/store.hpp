@@ -84,10 +84,19 @@ class EmbeddedStore final : public Provider {
   enum class IfAlive : std::uint8_t { refuse, adopt };
   // Which entries a sweep is after, by their times.
   struct Outdated {
-    Millis accessed_before = 0;  // idle: last access before this
-    Millis created_before = 0;   // too old: created before this
-    bool matches(Millis accessed, Millis created) const {
-      return accessed < accessed_before || created < created_before;
+    static constexpr Millis kNone = std::numeric_limits<Millis>::min();
+    Millis accessed_before = kNone;  // idle: last access before this
+    Millis created_before = kNone;   // too old: created before this
+
+    bool matches(Entry& entry) const {
+      return entry.access.load(std::memory_order_relaxed) < accessed_before ||
+             // The creation time is in another cache line: look only if it matters.
+             (created_before != kNone &&
+              entry.created().load(std::memory_order_relaxed) < created_before);
+    }
+    bool may_match_in(const Chunk& chunk) const {
+      return chunk.access_floor.load(std::memory_order_relaxed) < accessed_before ||
+             chunk.created_floor.load(std::memory_order_relaxed) < created_before;
     }
   };
 
@@ -98,7 +107,9 @@ class EmbeddedStore final : public Provider {
   // The sessions that are past a deadline at `now`.
   Outdated past_deadline(Millis now) const;
   // Under writer or data.
-  bool alive(Entry& entry, Millis now) const;
+  bool alive(Entry& entry, Millis now) const {
+    return entry.state == State::live && !past_deadline(now).matches(entry);
+  }
   std::optional<Millis> deadline(Entry& entry) const;
   std::unexpected<Error> why_absent(const Entry& entry) const;
   Millis touch_interval() const;
@@ -120,6 +131,8 @@ class EmbeddedStore final : public Provider {
     Digest digest;
     CommitLog::Place place;
   };
+  Result<void> remove_if_outdated(Entry& place, const Outdated& outdated,
+                                  std::vector<Removed>& removed);
   Result<void> remove_outdated(const Outdated& outdated, std::vector<Removed>& removed);
   std::size_t count_outdated(const Outdated& outdated);
   Result<void> log_touches();

@@ -14,12 +14,12 @@ Result<void> StoreSession::enter(Access access) {
 }
 
 std::string StoreSession::session_id() const {
-  const SmallMutexLock data{entry_->data};
-  return entry_->renamed_to ? *entry_->renamed_to : sid_;
+  const SpinLockGuard data{entry_->data};
+  return entry_->rest().renamed_to ? *entry_->rest().renamed_to : sid_;
 }
 
 Result<bool> StoreSession::get(std::string_view key, Buffer& value) {
-  const SmallMutexLock data{entry_->data};
+  const SpinLockGuard data{entry_->data};
   if (auto entered = enter(access_); !entered) return std::unexpected(entered.error());
   const auto found = entry_->block.find(key);
   if (found) value.assign(*found);
@@ -27,7 +27,7 @@ Result<bool> StoreSession::get(std::string_view key, Buffer& value) {
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> StoreSession::entries() {
-  const SmallMutexLock data{entry_->data};
+  const SpinLockGuard data{entry_->data};
   if (auto entered = enter(access_); !entered) return std::unexpected(entered.error());
   std::vector<std::pair<std::string, std::string>> entries;
   entries.reserve(entry_->block.count());
@@ -37,11 +37,11 @@ Result<std::vector<std::pair<std::string, std::string>>> StoreSession::entries()
 }
 
 Result<SessionInfo> StoreSession::info() {
-  const SmallMutexLock data{entry_->data};
+  const SpinLockGuard data{entry_->data};
   if (auto entered = enter(Access::watches); !entered) return std::unexpected(entered.error());
-  SessionInfo info{.version = entry_->version,
+  SessionInfo info{.version = entry_->rest().version,
                    .created_at = to_time_point(entry_->created().load(std::memory_order_relaxed)),
-                   .last_access = to_time_point(entry_->access().load(std::memory_order_relaxed)),
+                   .last_access = to_time_point(entry_->access.load(std::memory_order_relaxed)),
                    .expires_at = std::nullopt,
                    .keys = entry_->block.count(),
                    .bytes = entry_->block.content_bytes()};
@@ -50,7 +50,7 @@ Result<SessionInfo> StoreSession::info() {
 }
 
 Result<void> StoreSession::touch() {
-  const SmallMutexLock data{entry_->data};
+  const SpinLockGuard data{entry_->data};
   return enter(Access::uses);
 }
 

@@ -12,7 +12,7 @@ void lower(std::atomic<Millis>& floor, Millis time) {
 
 EntryRef::~EntryRef() {
   if (entry_ != nullptr && entry_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    entry_->chunk->table->recycle(*entry_);
+    entry_->chunk().table->recycle(*entry_);
   }
 }
 
@@ -66,7 +66,7 @@ void Table::Shard::grow() {
 
 EntryRef Table::find(const Digest& digest) {
   Shard& shard = shard_of(digest);
-  const SmallMutexLock lock{shard.mutex};
+  const SpinLockGuard lock{shard.mutex};
   Entry* const entry = shard.find(digest);
   if (entry == nullptr) return {};
   entry->references.fetch_add(1, std::memory_order_relaxed);
@@ -75,7 +75,7 @@ EntryRef Table::find(const Digest& digest) {
 
 std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {
   Shard& shard = shard_of(digest);
-  const SmallMutexLock lock{shard.mutex};
+  const SpinLockGuard lock{shard.mutex};
   if (Entry* const entry = shard.find(digest)) {
     entry->references.fetch_add(1, std::memory_order_relaxed);
     return {EntryRef{entry}, false};
@@ -93,7 +93,7 @@ std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {
 void Table::remove(Entry& entry) {
   Shard& shard = shard_of(entry.digest);
   {
-    const SmallMutexLock lock{shard.mutex};
+    const SpinLockGuard lock{shard.mutex};
     shard.erase(&entry);
   }
   const EntryRef index_reference{&entry};
@@ -106,7 +106,7 @@ void Table::rename(Entry& entry, Entry& placeholder) {
   Shard* const first = std::min(&from, &to);
   Shard* const second = std::max(&from, &to);
   {
-    const SmallMutexLock first_lock{first->mutex};
+    const SpinLockGuard first_lock{first->mutex};
     if (second != first) second->mutex.lock();
     from.erase(&entry);
     to.erase(&placeholder);
@@ -120,8 +120,8 @@ void Table::rename(Entry& entry, Entry& placeholder) {
 void Entry::die(State as) {
   state = as;
   block = PackedBlock{};
-  access().store(Chunk::kNever, std::memory_order_relaxed);
-  created().store(Chunk::kNever, std::memory_order_relaxed);
+  access.store(kNever, std::memory_order_relaxed);
+  created().store(kNever, std::memory_order_relaxed);
 }
 
 EntryRef Table::try_refer(Entry& entry) {
@@ -143,7 +143,6 @@ Entry* Table::allocate(const Digest& digest, Millis now) {
       Chunk& chunk = *chunks_.back();
       chunk.table = this;
       for (std::size_t i = Chunk::kEntries; i-- > 0;) {
-        chunk.entries[i].chunk = &chunk;
         chunk.entries[i].slot = static_cast<std::uint16_t>(i);
         chunk.entries[i].die(State::dead);
         free_.push_back(&chunk.entries[i]);
@@ -155,22 +154,22 @@ Entry* Table::allocate(const Digest& digest, Millis now) {
   reasons_.fetch_add(1, std::memory_order_relaxed);
   entry->digest = digest;
   entry->state = State::pending;
-  entry->version = 0;
+  entry->rest().version = 0;
   entry->set_times(now, now);
   return entry;
 }
 
 void Entry::set_times(Millis created_at, Millis accessed_at) {
   created().store(created_at, std::memory_order_relaxed);
-  access().store(accessed_at, std::memory_order_relaxed);
+  access.store(accessed_at, std::memory_order_relaxed);
   logged_access().store(accessed_at, std::memory_order_relaxed);
-  lower(chunk->created_floor, created_at);
-  lower(chunk->access_floor, accessed_at);
+  lower(chunk().created_floor, created_at);
+  lower(chunk().access_floor, accessed_at);
 }
 
 void Table::recycle(Entry& entry) {
   entry.die(State::dead);
-  entry.renamed_to.reset();
+  entry.rest().renamed_to.reset();
   {
     const MutexLock lock{pool_mutex_};
     free_.push_back(&entry);
@@ -186,7 +185,7 @@ void Table::close() {
   for (Shard& shard : shards_) {
     std::vector<Slot> slots;
     {
-      const SmallMutexLock lock{shard.mutex};
+      const SpinLockGuard lock{shard.mutex};
       slots = std::exchange(shard.slots, {});
       shard.count = 0;
     }
@@ -194,7 +193,7 @@ void Table::close() {
       if (slot.entry == nullptr) continue;
       const EntryRef entry{slot.entry};  // the index's reference
       const SmallMutexLock writer{entry->writer};
-      const SmallMutexLock data{entry->data};
+      const SpinLockGuard data{entry->data};
       entry->die(State::closed);
     }
   }

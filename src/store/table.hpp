@@ -24,6 +24,7 @@
 #include "base/clock.hpp"
 #include "base/digest.hpp"
 #include "base/small_mutex.hpp"
+#include "base/spin_lock.hpp"
 #include "base/thread_annotations.hpp"
 #include "store/packed_block.hpp"
 
@@ -39,22 +40,30 @@ enum class State : std::uint8_t {
   closed,  // the store was closed; handles may remain
 };
 
-struct Entry {
+// What every get needs, in one cache line; the rest is in the chunk.
+struct alignas(64) Entry {
   std::atomic<std::uint32_t> references{0};  // the index's and each EntryRef's; 0: free
   SmallMutex writer;
-  SmallMutex data;
-  std::uint16_t slot = 0;     // in its chunk
-  State state = State::dead;  // written under writer and data
-  Digest digest;              // written under writer, data and the shard's lock
-  Chunk* chunk = nullptr;
-  PackedBlock block;          // written under writer and data
-  std::uint64_t version = 0;  // written under writer and data
-  std::unique_ptr<std::string>
-      renamed_to;  // the sid, if it was changed since older handles were made
+  SpinLock data;
+  std::uint16_t slot = 0;              // in its chunk
+  State state = State::dead;           // written under writer and data
+  Digest digest;                       // written under writer, data and the shard's lock
+  PackedBlock block;                   // written under writer and data
+  std::atomic<Millis> access{kNever};  // the last access; kNever unless a session lives here
 
-  std::atomic<Millis>& access();
-  std::atomic<Millis>& created();
-  std::atomic<Millis>& logged_access();
+  static constexpr Millis kNever = std::numeric_limits<Millis>::max();
+
+  struct Rest {
+    std::atomic<Millis> created{kNever};
+    std::atomic<Millis> logged_access{0};
+    std::uint64_t version = 0;                // written under writer and data
+    std::unique_ptr<std::string> renamed_to;  // the sid, if older handles were made under another
+  };
+  Chunk& chunk();
+  Rest& rest();
+  std::atomic<Millis>& created() { return rest().created; }
+  std::atomic<Millis>& logged_access() { return rest().logged_access; }
+
   // Moves the last access time forward. Any thread, under data.
   void touch(Millis now);
   // All of its times, as they are in the log. Under writer and data.
@@ -63,25 +72,22 @@ struct Entry {
   void die(State as);
 };
 
+static_assert(sizeof(Entry) == 64);
+
 // Makes `floor` at most `time`.
 void lower(std::atomic<Millis>& floor, Millis time);
 
-// Entries with their times beside them, so that looking for old ones reads little memory.
 struct Chunk {
   static constexpr std::size_t kEntries = 256;
-  static constexpr Millis kNever = std::numeric_limits<Millis>::max();
 
+  std::array<Entry, kEntries> entries{};  // first, so that an entry finds its chunk
+  std::array<Entry::Rest, kEntries> rests{};
   Table* table = nullptr;
   // No live entry here was accessed, or created, before these. Lowered when an entry moves in, raised by who looks
   // through the chunk; accesses in between leave them too low, which costs a look, not an error.
-  std::atomic<Millis> access_floor{kNever};
-  std::atomic<Millis> created_floor{kNever};
+  std::atomic<Millis> access_floor{Entry::kNever};
+  std::atomic<Millis> created_floor{Entry::kNever};
   std::atomic<bool> touched{false};  // some access time is newer than what was logged
-  // kNever where no session lives.
-  std::array<std::atomic<Millis>, kEntries> access{};
-  std::array<std::atomic<Millis>, kEntries> created{};
-  std::array<std::atomic<Millis>, kEntries> logged_access{};
-  std::array<Entry, kEntries> entries{};
 };
 
 // A counted reference to an entry.
@@ -159,7 +165,7 @@ class Table {
   };
   // Open addressing with linear probing; removal shifts back, so that there are no tombstones.
   struct alignas(64) Shard {
-    SmallMutex mutex;
+    SpinLock mutex;
     std::size_t count HYBRID_GUARDED_BY(mutex) = 0;
     std::vector<Slot> slots HYBRID_GUARDED_BY(mutex);
 
@@ -191,16 +197,15 @@ class Table {
   std::atomic<std::size_t> reasons_{1};
 };
 
-inline std::atomic<Millis>& Entry::access() { return chunk->access[slot]; }
-inline std::atomic<Millis>& Entry::created() { return chunk->created[slot]; }
-inline std::atomic<Millis>& Entry::logged_access() { return chunk->logged_access[slot]; }
+inline Chunk& Entry::chunk() { return *static_cast<Chunk*>(static_cast<void*>(this - slot)); }
+inline Entry::Rest& Entry::rest() { return chunk().rests[slot]; }
 
 inline void Entry::touch(Millis now) {
-  if (access().load(std::memory_order_relaxed) >= now) return;
-  access().store(now, std::memory_order_relaxed);
+  if (access.load(std::memory_order_relaxed) >= now) return;
+  access.store(now, std::memory_order_relaxed);
   // Read first: the line is shared by a whole chunk.
-  if (!chunk->touched.load(std::memory_order_relaxed))
-    chunk->touched.store(true, std::memory_order_relaxed);
+  auto& touched = chunk().touched;
+  if (!touched.load(std::memory_order_relaxed)) touched.store(true, std::memory_order_relaxed);
 }
 
 }  // namespace hybrid::store

@@ -6,7 +6,8 @@
 namespace hybrid::testing {
 namespace {
 
-std::unique_ptr<store::EmbeddedStore> open_on(FaultFileSystem& files, const Clock& clock, Durability durability) {
+std::unique_ptr<store::EmbeddedStore> open_on(FaultFileSystem& files, const Clock& clock,
+                                              Durability durability) {
   return store::EmbeddedStore::open(options_for(files, clock, durability)).value();
 }
 
@@ -40,8 +41,10 @@ TEST(Durability, IntervalSyncsAtTheIntervalOnly) {
   store->run_duties();  // prepares a segment, too
   EXPECT_EQ(store->stats().value().durable_lsn, 11U);
   EXPECT_EQ(syncs_during(files, set_ten), 0);
-  EXPECT_EQ(syncs_during(files, [&] { store->run_duties(); }), 1) << "one sync for all changes of the interval";
-  EXPECT_EQ(syncs_during(files, [&] { store->run_duties(); }), 1) << "the sync point, once the store is idle";
+  EXPECT_EQ(syncs_during(files, [&] { store->run_duties(); }), 1)
+      << "one sync for all changes of the interval";
+  EXPECT_EQ(syncs_during(files, [&] { store->run_duties(); }), 1)
+      << "the sync point, once the store is idle";
   EXPECT_EQ(syncs_during(files, [&] { store->run_duties(); }), 0) << "an idle store does nothing";
 }
 
@@ -65,7 +68,8 @@ TEST(Durability, OsAndNoneDoNotSyncWhileRunning) {
     auto store = open_on(files, clock, durability);
     auto session = store->init("a session").value();
     const auto work = [&] {
-      for (int i = 0; i < 500; ++i) session.set("n", std::string(100, 'x')).value();  // several segments
+      for (int i = 0; i < 500; ++i)
+        session.set("n", std::string(100, 'x')).value();  // several segments
       for (int i = 0; i < 5; ++i) store->run_duties();
     };
     EXPECT_EQ(syncs_during(files, work), 0);
@@ -84,7 +88,8 @@ TEST(SyncFailure, StopsChangesForGoodAndLeavesReads) {
   session.set("n", 1).value();
   files.fail_operation(files.operations(), Errc::io);  // the next sync, once
   EXPECT_EQ(session.set("n", 2).error().code(), Errc::io);
-  EXPECT_EQ(session.set("n", 3).error().code(), Errc::io) << "a failed sync must not be tried again";
+  EXPECT_EQ(session.set("n", 3).error().code(), Errc::io)
+      << "a failed sync must not be tried again";
   EXPECT_EQ(store->destroy("a session").error().code(), Errc::io);
   EXPECT_EQ(store->flush().error().code(), Errc::io);
   EXPECT_TRUE(session.get<int>("n").value());
