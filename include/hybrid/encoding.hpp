@@ -2,7 +2,7 @@
 /// Keys and values of any type, as self-describing MessagePack (https://msgpack.org, spec of 2017).
 ///
 /// Built in: bool, every integer, enums (as their integer), float, double, strings, bytes (std::byte),
-/// std::optional, pair, tuple, and any range or map of these. Your own struct, in one line:
+/// std::chrono durations and system times, std::optional, pair, tuple, and any range or map of these. Your own struct, in one line:
 ///
 ///     struct Item { std::string name; int count = 0; };
 ///     template <> inline constexpr auto hybrid::fields<Item> =
@@ -18,6 +18,7 @@
 
 #include <array>
 #include <bit>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -274,6 +275,32 @@ template <>
 struct Codec<double> {
   static void encode(Encoder& out, double value) { out.real(value); }
   static Result<double> decode(Decoder& in) { return in.real(); }
+};
+
+/// As its number of ticks; read it back as the type that it was stored as.
+template <class Rep, class Period>
+struct Codec<std::chrono::duration<Rep, Period>> {
+  using Duration = std::chrono::duration<Rep, Period>;
+  static void encode(Encoder& out, Duration value) { Codec<Rep>::encode(out, value.count()); }
+  static Result<Duration> decode(Decoder& in) {
+    auto ticks = Codec<Rep>::decode(in);
+    if (!ticks) return std::unexpected(std::move(ticks.error()));
+    return Duration{*ticks};
+  }
+};
+
+/// As the time since 1970-01-01 UTC, in ticks of its duration.
+template <class Duration>
+struct Codec<std::chrono::time_point<std::chrono::system_clock, Duration>> {
+  using Time = std::chrono::time_point<std::chrono::system_clock, Duration>;
+  static void encode(Encoder& out, Time value) {
+    Codec<Duration>::encode(out, value.time_since_epoch());
+  }
+  static Result<Time> decode(Decoder& in) {
+    auto since = Codec<Duration>::decode(in);
+    if (!since) return std::unexpected(std::move(since.error()));
+    return Time{*since};
+  }
 };
 
 template <>

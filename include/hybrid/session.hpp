@@ -72,6 +72,8 @@ class SessionBackend {
   virtual Result<std::vector<std::pair<std::string, std::string>>> entries() = 0;
   virtual Result<SessionInfo> info() = 0;
   virtual Result<void> touch() = 0;
+  /// Succeeds if the session is gone already.
+  virtual Result<void> destroy() = 0;
 };
 
 namespace detail {
@@ -235,6 +237,10 @@ class Session {
 
   /// Moves the last access time to now, as get() does (rule S9).
   Result<void> touch() { return backend_->touch(); }
+
+  /// Ends this session, whatever its id is by now: where another request may change the id meanwhile,
+  /// Provider::destroy() with the old one would miss it. Succeeds if it is gone already.
+  Result<void> destroy() { return backend_->destroy(); }
 
   /// For implementers of providers.
   const std::shared_ptr<SessionBackend>& backend() const { return backend_; }

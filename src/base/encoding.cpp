@@ -53,19 +53,21 @@ void Encoder::unsigned_integer(std::uint64_t value) {
   msgpack::packer{sink}.pack_uint64(value);
 }
 
+// Not by msgpack-cxx, which stores 1.0 as the integer 1 and drops the sign of -0.0.
 void Encoder::real(float value) {
-  Sink sink{out_};
-  msgpack::packer{sink}.pack_float(value);
+  constexpr char kFloat32 = '\xca';
+  const auto big_endian = std::byteswap(std::bit_cast<std::uint32_t>(value));
+  out_.append(&kFloat32, 1);
+  out_.append(&big_endian, sizeof big_endian);
 }
 
 void Encoder::real(double value) {
-  Sink sink{out_};
+  constexpr char kFloat64 = '\xcb';
   const auto single = static_cast<float>(value);
-  if (same_bits(static_cast<double>(single), value)) {
-    msgpack::packer{sink}.pack_float(single);
-  } else {
-    msgpack::packer{sink}.pack_double(value);
-  }
+  if (same_bits(static_cast<double>(single), value)) return real(single);
+  const auto big_endian = std::byteswap(std::bit_cast<std::uint64_t>(value));
+  out_.append(&kFloat64, 1);
+  out_.append(&big_endian, sizeof big_endian);
 }
 
 void Encoder::string(std::string_view value) {

@@ -132,6 +132,11 @@ Result<SessionInfo> UpdateView::info() {
   return info;
 }
 
+Result<void> UpdateView::destroy() {
+  return std::unexpected(
+      Error{Errc::locked, "a session cannot be destroyed inside its own update()"});
+}
+
 Result<void> UpdateView::touch() {
   const MutexLock lock{mutex_};
   if (session_ == nullptr) return finished();

@@ -33,6 +33,7 @@ class UpdateView final : public SessionBackend {
   Result<std::vector<std::pair<std::string, std::string>>> entries() override;
   Result<SessionInfo> info() override;
   Result<void> touch() override;
+  Result<void> destroy() override;
 
  private:
   using Pending =

@@ -163,6 +163,13 @@ class Reading {
     if (!chain_.empty()) log_.next_lsn = segment(0).header.first_lsn;
   }
 
+  // A seal is written once its successor is there, filled with zeros: whatever a crash does, a file is there.
+  bool has_file_after(std::size_t index) const {
+    return std::any_of(log_.segments.begin() + static_cast<std::ptrdiff_t>(index) + 1,
+                       log_.segments.end(),
+                       [](const SegmentSummary& s) { return s.file_bytes >= kSegmentHeaderBytes; });
+  }
+
   std::optional<std::size_t> newest_begun_below(std::size_t index) const {
     while (index-- > 0) {
       if (log_.segments[index].role != SegmentRole::unused) return index;
@@ -209,7 +216,7 @@ class Reading {
     if (summary.header.allocated > summary.file_bytes && !closed && !log_.sealed) {
       damage(chain_[i], summary.end, "the file was cut short");
       log_.missing_from = log_.next_lsn;
-    } else if (log_.sealed && chain_[i] + 1 == log_.segments.size()) {
+    } else if (log_.sealed && !has_file_after(chain_[i])) {
       damage(chain_[i], summary.end, "the segments after this one are missing");
       log_.missing_from = log_.next_lsn;
     } else if (log_.durable >= log_.next_lsn) {

@@ -164,7 +164,7 @@ void CommitLog::prepare_spare() {
     bytes = next_segment_bytes();
     obsolete = std::move(obsolete_);
     obsolete_.clear();
-    sync_zeros = syncs_by_itself();
+    sync_zeros = syncs_zeros();
   }
   auto prepared = prepare(number, bytes, sync_zeros);
   if (prepared) remove_obsolete(std::move(obsolete));
@@ -234,7 +234,6 @@ Result<std::unique_ptr<io::File>> CommitLog::seal_file(Predecessor& predecessor,
   if (auto written = (*file)->write_at(at.value, seal); !written)
     return std::unexpected(written.error());
   predecessor.end = at + scf::kFrameHeaderBytes;
-  predecessor.sealed = true;
   return file;
 }
 
@@ -247,7 +246,7 @@ Result<void> CommitLog::roll(std::size_t record_bytes, Millis now) {
     spare_.reset();
   }
   if (!spare_) {
-    auto prepared = prepare(next_number_, bytes, syncs_by_itself());
+    auto prepared = prepare(next_number_, bytes, syncs_zeros());
     if (!prepared) {
       no_room_ = prepared.error();
       retry_at_ = now + kRetryAfter;
@@ -258,13 +257,20 @@ Result<void> CommitLog::roll(std::size_t record_bytes, Millis now) {
   }
   no_room_.reset();
 
+  // A seal promises a successor that is there, whole: where nothing is synced, nothing is sealed.
+  const bool seal = spare_->synced_zeros;
+  bool after_crash = false;
   if (current_) {
-    current_->writer->mark(FrameKind::seal, context(now));
-    predecessor_ = Predecessor{current_->number,        current_->epoch, current_->path,
-                               current_->writer->end(), false,           true};
+    if (seal) current_->writer->mark(FrameKind::seal, context(now));
+    predecessor_ = Predecessor{.number = current_->number,
+                               .epoch = current_->epoch,
+                               .path = current_->path,
+                               .end = current_->writer->end()};
     counters_.bytes += predecessor_->end.value;
     retired_.push_back(std::move(current_));
-  } else if (predecessor_ && predecessor_->closed && !predecessor_->sealed) {
+  } else if (predecessor_ && !predecessor_->closed) {
+    after_crash = true;
+  } else if (predecessor_ && seal) {
     auto file = seal_file(*predecessor_, next_lsn_, context(now));
     if (!file) return std::unexpected(file.error());
     auto retired = std::make_shared<Segment>();
@@ -275,7 +281,7 @@ Result<void> CommitLog::roll(std::size_t record_bytes, Millis now) {
   }
   current_ = std::move(spare_);
   current_->writer.emplace(current_->mapping->bytes(), current_->epoch, next_lsn_);
-  if (predecessor_ && !predecessor_->sealed) {
+  if (after_crash) {
     if (auto begun = begin_after_crash(now); !begun) return begun;
   } else {
     current_->writer->write_header(header_for(*current_, now));

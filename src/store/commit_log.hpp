@@ -104,8 +104,7 @@ class CommitLog {
     std::uint64_t epoch = 0;
     std::string path;
     scf::Offset end;
-    bool closed = false;
-    bool sealed = false;
+    bool closed = false;  // by the process that had it before
   };
 
   explicit CommitLog(Config config) : config_(std::move(config)) {}
@@ -127,6 +126,10 @@ class CommitLog {
   }
   bool syncs_by_itself() const HYBRID_REQUIRES(mutex_) {
     return durability_ == Durability::always || durability_ == Durability::interval;
+  }
+  // Whether the next segment is made durable before its use: always, once there is a seal or a size that counts on it.
+  bool syncs_zeros() const HYBRID_REQUIRES(mutex_) {
+    return syncs_by_itself() || last_is_sealed_ || (current_ && current_->synced_zeros);
   }
   std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
 

@@ -94,8 +94,9 @@ Result<void> EmbeddedStore::remove_if_outdated(Entry& place, const Outdated& out
                                                std::vector<Removed>& removed) {
   const EntryRef entry = Table::try_refer(place);
   if (!entry) return {};
-  const auto writer = WriterLock::take(*entry);
-  if (!writer) return {};  // inside an update(), by this thread or for very long: it is in use
+  // Never wait: who holds it may be inside an update() that waits for this sweep. And it is in use.
+  const auto writer = WriterLock::try_take(*entry);
+  if (!writer) return {};
   const Digest digest = entry->digest;
   const auto destroyed = expire(*entry, outdated);
   if (!destroyed) return std::unexpected(destroyed.error());
@@ -104,6 +105,7 @@ Result<void> EmbeddedStore::remove_if_outdated(Entry& place, const Outdated& out
 }
 
 Result<std::size_t> EmbeddedStore::gc(std::chrono::seconds max_lifetime) {
+  if (auto checked = check_open(); !checked) return std::unexpected(checked.error());
   if (max_lifetime < std::chrono::seconds{0}) {
     return std::unexpected(Error{Errc::invalid_argument, "max_lifetime must not be negative"});
   }
@@ -205,8 +207,9 @@ void EmbeddedStore::excuse_lost_touches(Millis now) {
       if (accessed == Entry::kNever) continue;
       const Millis excused = std::max(accessed, std::min(accessed + excuse, now));
       entry.access.store(excused, std::memory_order_relaxed);
+      // Not to be logged: an excuse on top of an excuse would keep a session that nobody uses.
+      entry.logged_access().store(excused, std::memory_order_relaxed);
     }
-    chunk.touched.store(true, std::memory_order_relaxed);  // to be logged, at the latest at close
   });
 }
 

@@ -76,11 +76,21 @@ std::size_t PackedBlock::room_for(std::string_view key, std::string_view value) 
 }
 
 void PackedBlock::reserve(std::size_t bytes, std::size_t keys) {
-  if (bytes == 0 && keys == 0) return;
+  if (!memory_ && bytes == 0 && keys == 0) return;
+  if (wastes(bytes, keys)) return rebuild(bytes, keys);
   if (memory_ && header().capacity - header().end >= bytes &&
       header().directory_capacity - header().count >= keys)
     return;
   rebuild(bytes, keys);
+}
+
+bool PackedBlock::wastes(std::size_t bytes, std::size_t keys) const {
+  if (!memory_) return false;
+  constexpr std::size_t kNotWorthIt = 4096;
+  constexpr std::size_t kLengths = 4;  // of a key and a value, about
+  const std::size_t needed =
+      content_bytes() + bytes + (count() + keys) * (sizeof(Slot) + kLengths) + sizeof(Header);
+  return header().capacity > 2 * needed + kNotWorthIt;
 }
 
 void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {

@@ -36,7 +36,8 @@ class PackedBlock {
 
   // The bytes that set(key, value) will need from reserve(); 0 if it replaces a value in place.
   std::size_t room_for(std::string_view key, std::string_view value) const;
-  // Makes room for `keys` new keys and entries of `bytes` in all. May throw std::bad_alloc; the content stays.
+  // Makes room for `keys` new keys and entries of `bytes` in all, and gives back memory that is mostly unused. May throw
+  // std::bad_alloc; the content stays.
   void reserve(std::size_t bytes, std::size_t keys);
 
   void set(std::string_view key, std::string_view value);
@@ -78,6 +79,8 @@ class PackedBlock {
   // Where the key is; nothing if it is absent.
   std::optional<std::size_t> slot_of(std::uint32_t tag, std::string_view key) const;
   void append_entry(std::string_view key, std::string_view value);
+  // Whether a block made anew would be much smaller.
+  bool wastes(std::size_t bytes, std::size_t keys) const;
   void rebuild(std::size_t bytes, std::size_t keys);
 
   std::unique_ptr<std::byte, Free> memory_;  // none: no keys

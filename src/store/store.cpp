@@ -87,6 +87,11 @@ Result<WriterLock> WriterLock::take(Entry& entry) HYBRID_NO_ANALYSIS {
   return WriterLock{entry};
 }
 
+std::optional<WriterLock> WriterLock::try_take(Entry& entry) HYBRID_NO_ANALYSIS {
+  if (!entry.writer.try_lock()) return std::nullopt;
+  return WriterLock{entry};
+}
+
 // --- Opening and closing
 
 EmbeddedStore::EmbeddedStore(Options options)
@@ -103,7 +108,6 @@ Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::open(Options options) {
 }
 
 Result<void> EmbeddedStore::start() {
-  closed_ = true;  // until there is something to close
   const Params& params = options_.params;
   {
     const MutexLock lock{params_mutex_};
@@ -198,7 +202,7 @@ std::optional<Millis> EmbeddedStore::deadline(Entry& entry) const {
   return deadline;
 }
 
-std::unexpected<Error> EmbeddedStore::why_absent(const Entry& entry) const {
+std::unexpected<Error> EmbeddedStore::why_absent(const Entry& entry) {
   if (entry.state == State::closed)
     return std::unexpected(Error{Errc::unavailable, "the store is closed"});
   return std::unexpected(Error{Errc::session_gone, "the session was destroyed or has expired"});
@@ -218,12 +222,22 @@ Result<void> EmbeddedStore::acknowledge(const CommitLog::Place& place) {
 
 // --- The origin's calls
 
+Result<void> EmbeddedStore::check_open() const {
+  if (!closed_.load(std::memory_order_relaxed)) return {};
+  return std::unexpected(Error{Errc::unavailable, "the store is closed"});
+}
+
+Result<void> EmbeddedStore::check_call(std::string_view sid) const {
+  auto checked = check_open();
+  return checked ? check_sid(sid) : checked;
+}
+
 Session EmbeddedStore::handle(EntryRef entry, std::string_view sid) {
   return Session{std::make_shared<StoreSession>(*this, std::move(entry), sid)};
 }
 
 Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
-  if (auto checked = check_sid(sid); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
   const Digest digest = digest_of(sid);
   for (;;) {
     const Millis now = this->now();
@@ -270,7 +284,7 @@ Result<Session> EmbeddedStore::init(std::string_view sid) { return create(sid, I
 Result<Session> EmbeddedStore::load(std::string_view sid) { return create(sid, IfAlive::adopt); }
 
 Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
-  if (auto checked = check_sid(sid); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
   EntryRef entry = table_->find(digest_of(sid));
   if (!entry) return std::optional<Session>{};
   const Millis now = this->now();
@@ -284,7 +298,7 @@ Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
 }
 
 bool EmbeddedStore::exists(std::string_view sid) {
-  if (!check_sid(sid)) return false;
+  if (!check_call(sid)) return false;
   const EntryRef entry = table_->find(digest_of(sid));
   if (!entry) return false;
   const SpinLockGuard data{entry->data};
@@ -298,33 +312,41 @@ void EmbeddedStore::bury(Entry& entry) {
 }
 
 Result<void> EmbeddedStore::destroy(std::string_view sid) {
-  if (auto checked = check_sid(sid); !checked) return checked;
+  if (auto checked = check_call(sid); !checked) return checked;
   const Digest digest = digest_of(sid);
   const EntryRef entry = table_->find(digest);
   if (!entry) return {};
-  CommitLog::Place place;
+  std::optional<Removed> removed;
   {
     const auto writer = WriterLock::take(*entry);
     if (!writer) return std::unexpected(writer.error());
-    const Millis now = this->now();
     // The wait may have seen it destroyed, expired or renamed.
-    if (!alive(*entry, now) || entry->digest != digest) return {};
-    const auto logged =
-        log(make_record(Op::destroy, digest), now,
-            {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
-    if (!logged) return std::unexpected(logged.error());
-    place = *logged;
-    const SpinLockGuard data{entry->data};
-    bury(*entry);
+    if (entry->digest != digest) return {};
+    auto destroyed = destroy(*entry);
+    if (!destroyed) return std::unexpected(destroyed.error());
+    removed = *destroyed;
   }
-  if (auto done = acknowledge(place); !done) return done;
-  emit(Event::Kind::destroyed, digest);
-  return {};
+  if (!removed) return {};
+  emit(Event::Kind::destroyed, removed->digest);
+  return acknowledge(removed->place);
+}
+
+Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::destroy(Entry& entry) {
+  const Millis now = this->now();
+  if (!alive(entry, now)) return std::optional<Removed>{};
+  const Digest digest = entry.digest;
+  const auto logged =
+      log(make_record(Op::destroy, digest), now,
+          {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
+  if (!logged) return std::unexpected(logged.error());
+  const SpinLockGuard data{entry.data};
+  bury(entry);
+  return std::optional{Removed{digest, *logged}};
 }
 
 Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view new_sid) {
-  if (auto checked = check_sid(old_sid); !checked) return checked;
-  if (auto checked = check_sid(new_sid); !checked) return checked;
+  if (auto checked = check_call(old_sid); !checked) return checked;
+  if (auto checked = check_call(new_sid); !checked) return checked;
   if (old_sid == new_sid)
     return std::unexpected(Error{Errc::invalid_argument, "the new session id is the old one"});
   const Digest old_digest = digest_of(old_sid);
@@ -412,7 +434,10 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
 // --- The rest
 
 Result<void> EmbeddedStore::set_params(const Params& params) {
+  if (auto checked = check_open(); !checked) return checked;
   if (auto checked = check_params(params); !checked) return checked;
+  // A longer timeout must not bring back what the one before has ended.
+  if (auto swept = sweep(past_deadline(now())); !swept) return std::unexpected(swept.error());
   {
     const MutexLock lock{params_mutex_};
     const bool to_or_from_none =
@@ -436,12 +461,14 @@ Result<void> EmbeddedStore::set_params(const Params& params) {
 }
 
 Result<std::size_t> EmbeddedStore::size() {
+  if (auto checked = check_open(); !checked) return std::unexpected(checked.error());
   const std::size_t outdated = count_outdated(past_deadline(now()));
   const std::size_t live = table_->live.load(std::memory_order_relaxed);
   return live - std::min(live, outdated);
 }
 
 Result<void> EmbeddedStore::for_each(const std::function<bool(Session&)>& fn) {
+  if (auto checked = check_open(); !checked) return checked;
   bool go_on = true;
   table_->for_each_chunk([&](Chunk& chunk) {
     for (std::size_t i = 0; go_on && i < Chunk::kEntries; ++i) {
@@ -460,6 +487,7 @@ Result<void> EmbeddedStore::for_each(const std::function<bool(Session&)>& fn) {
 }
 
 Result<Stats> EmbeddedStore::stats() {
+  if (auto checked = check_open(); !checked) return std::unexpected(checked.error());
   Stats stats;
   const auto sessions = size();
   if (!sessions) return std::unexpected(sessions.error());
@@ -479,10 +507,12 @@ Result<Stats> EmbeddedStore::stats() {
 }
 
 Result<void> EmbeddedStore::flush() {
+  if (auto checked = check_open(); !checked) return checked;
   return log_ ? log_->wait_durable(log_->last_lsn()) : Result<void>{};
 }
 
 Result<void> EmbeddedStore::on_event(std::function<void(const Event&)> fn) {
+  if (auto checked = check_open(); !checked) return checked;
   const MutexLock lock{listener_mutex_};
   has_listener_ = static_cast<bool>(fn);
   listener_ =
@@ -490,14 +520,14 @@ Result<void> EmbeddedStore::on_event(std::function<void(const Event&)> fn) {
   return {};
 }
 
+EmbeddedStore::Listener EmbeddedStore::listener() {
+  if (!has_listener_.load(std::memory_order_relaxed)) return nullptr;
+  const MutexLock lock{listener_mutex_};
+  return listener_;
+}
+
 void EmbeddedStore::emit(Event::Kind kind, const Digest& digest) {
-  if (!has_listener_.load(std::memory_order_relaxed)) return;
-  std::shared_ptr<const std::function<void(const Event&)>> listener;
-  {
-    const MutexLock lock{listener_mutex_};
-    listener = listener_;
-  }
-  if (listener) (*listener)(Event{kind, digest.bytes});
+  if (const Listener listener = this->listener()) (*listener)(Event{kind, digest.bytes});
 }
 
 }  // namespace hybrid::store

@@ -34,6 +34,8 @@ namespace hybrid::store {
 class WriterLock {
  public:
   static Result<WriterLock> take(Entry& entry);
+  // Nothing if anybody holds it.
+  static std::optional<WriterLock> try_take(Entry& entry);
   // For an entry whose lock this thread has already.
   static WriterLock adopt(Entry& entry) { return WriterLock{entry}; }
   WriterLock(WriterLock&& other) noexcept;
@@ -58,7 +60,7 @@ class EmbeddedStore final : public Provider {
 
   static Result<std::unique_ptr<EmbeddedStore>> open(Options options);
   ~EmbeddedStore() override;
-  // What the destructor does, with its result. Every call but the destructor is `unavailable` then.
+  // What the destructor does, with its result. Not beside other calls; those that follow are `unavailable`.
   Result<void> close();
 
   Result<void> set_params(const Params& params) override;
@@ -104,6 +106,9 @@ class EmbeddedStore final : public Provider {
   Result<void> start();
 
   Millis now() { return clock_.now(); }
+  Result<void> check_open() const;
+  // That it is open, and the session id within limits.
+  Result<void> check_call(std::string_view sid) const;
   // The sessions that are past a deadline at `now`.
   Outdated past_deadline(Millis now) const;
   // Under writer or data.
@@ -111,7 +116,7 @@ class EmbeddedStore final : public Provider {
     return entry.state == State::live && !past_deadline(now).matches(entry);
   }
   std::optional<Millis> deadline(Entry& entry) const;
-  std::unexpected<Error> why_absent(const Entry& entry) const;
+  static std::unexpected<Error> why_absent(const Entry& entry);
   Millis touch_interval() const;
 
   Session handle(EntryRef entry, std::string_view sid);
@@ -119,6 +124,12 @@ class EmbeddedStore final : public Provider {
   Result<CommitLog::Place> log(std::string_view record, Millis now,
                                CommitLog::AppendOptions options = {});
   Result<void> acknowledge(const CommitLog::Place& place);
+  struct Removed {
+    Digest digest;
+    CommitLog::Place place;
+  };
+  // Nothing if it is not alive. Under its writer lock; the event and the acknowledgement are the caller's.
+  Result<std::optional<Removed>> destroy(Entry& entry);
   // Takes the entry out of the table after its destroy was logged. Under writer and data.
   void bury(Entry& entry);
   // Destroys the entry if it is outdated still; nothing if it is not. Under its writer lock.
@@ -127,16 +138,14 @@ class EmbeddedStore final : public Provider {
   Result<void> expire_if_due(Entry& entry);
   // Removes the outdated sessions, tells the listener, and says how many.
   Result<std::size_t> sweep(const Outdated& outdated);
-  struct Removed {
-    Digest digest;
-    CommitLog::Place place;
-  };
   Result<void> remove_if_outdated(Entry& place, const Outdated& outdated,
                                   std::vector<Removed>& removed);
   Result<void> remove_outdated(const Outdated& outdated, std::vector<Removed>& removed);
   std::size_t count_outdated(const Outdated& outdated);
   Result<void> log_touches();
   void excuse_lost_touches(Millis now);
+  using Listener = std::shared_ptr<const std::function<void(const Event&)>>;
+  Listener listener();
   void emit(Event::Kind kind, const Digest& digest);
   void run_thread();
 
@@ -161,8 +170,7 @@ class EmbeddedStore final : public Provider {
 
   std::atomic<bool> has_listener_{false};
   Mutex listener_mutex_;
-  std::shared_ptr<const std::function<void(const Event&)>> listener_
-      HYBRID_GUARDED_BY(listener_mutex_);
+  Listener listener_ HYBRID_GUARDED_BY(listener_mutex_);
 
   Mutex sweep_mutex_;  // one sweep at a time
   Millis touches_due_ HYBRID_GUARDED_BY(sweep_mutex_) = 0;
@@ -170,7 +178,7 @@ class EmbeddedStore final : public Provider {
   Mutex thread_mutex_;
   Condition wake_up_;
   bool stop_ HYBRID_GUARDED_BY(thread_mutex_) = false;
-  bool closed_ = false;
+  std::atomic<bool> closed_{true};  // until start() has come to its end
   std::thread thread_;
 };
 

@@ -6,14 +6,15 @@
 namespace hybrid::store {
 
 Result<void> StoreSession::enter(Access access) {
-  if (entry_->state != State::live) return store_.why_absent(*entry_);
+  if (entry_->state != State::live) return EmbeddedStore::why_absent(*entry_);
   const Millis now = store_.now();
-  if (!store_.alive(*entry_, now)) return store_.why_absent(*entry_);
+  if (!store_.alive(*entry_, now)) return EmbeddedStore::why_absent(*entry_);
   if (access == Access::uses) entry_->touch(now);
   return {};
 }
 
 std::string StoreSession::session_id() const {
+  if (access_ == Access::watches) return {};
   const SpinLockGuard data{entry_->data};
   return entry_->rest().renamed_to ? *entry_->rest().renamed_to : sid_;
 }
@@ -54,13 +55,31 @@ Result<void> StoreSession::touch() {
   return enter(Access::uses);
 }
 
+Result<void> StoreSession::destroy() {
+  std::optional<EmbeddedStore::Removed> removed;
+  EmbeddedStore::Listener listener;
+  {
+    const auto writer = WriterLock::take(*entry_);
+    if (!writer) return std::unexpected(writer.error());
+    if (entry_->state == State::closed) return EmbeddedStore::why_absent(*entry_);
+    if (entry_->state != State::live) return {};
+    auto destroyed = store_.destroy(*entry_);
+    if (!destroyed) return std::unexpected(destroyed.error());
+    removed = *destroyed;
+    listener = store_.listener();  // the store may be closed as soon as the lock is let go
+  }
+  if (!removed) return {};
+  if (listener) (*listener)(Event{Event::Kind::destroyed, removed->digest.bytes});
+  return removed->place.waits ? store_.acknowledge(removed->place) : Result<void>{};
+}
+
 Result<void> StoreSession::apply(std::span<const Change> changes,
                                  std::optional<std::uint64_t> if_version) {
   CommitLog::Place place;
   {
     const auto writer = WriterLock::take(*entry_);
     if (!writer) return std::unexpected(writer.error());
-    if (entry_->state != State::live) return store_.why_absent(*entry_);
+    if (entry_->state != State::live) return EmbeddedStore::why_absent(*entry_);
     if (auto done = store_.commit(*entry_, changes, if_version, place); !done) return done;
   }
   return place.waits ? store_.acknowledge(place) : Result<void>{};
@@ -72,7 +91,7 @@ Result<void> StoreSession::update(
   {
     const auto writer = WriterLock::take(*entry_);
     if (!writer) return std::unexpected(writer.error());
-    if (entry_->state != State::live) return store_.why_absent(*entry_);
+    if (entry_->state != State::live) return EmbeddedStore::why_absent(*entry_);
     const auto view = std::make_shared<UpdateView>(*this);
     struct Abandon {
       UpdateView& view;

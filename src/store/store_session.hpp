@@ -31,6 +31,7 @@ class StoreSession final : public SessionBackend {
   Result<std::vector<std::pair<std::string, std::string>>> entries() override;
   Result<SessionInfo> info() override;
   Result<void> touch() override;
+  Result<void> destroy() override;
 
  private:
   // Under data: an error if the session is not alive, else notes the access.
