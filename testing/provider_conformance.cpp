@@ -123,13 +123,13 @@ TEST_P(ProviderConformance, FindAndExistsNeverCreate) {
 
 TEST_P(ProviderConformance, ANewSessionIsEmpty) {
   const Session made = session();
-  EXPECT_THAT(made.keys().value(), IsEmpty());
   const SessionInfo info = made.info().value();
   EXPECT_EQ(info.version, 0U);
   EXPECT_EQ(info.keys, 0U);
   EXPECT_EQ(info.bytes, 0U);
   EXPECT_EQ(info.created_at, info.last_access);
   EXPECT_FALSE(info.expires_at.has_value()) << "there is no timeout";
+  EXPECT_THAT(made.keys().value(), IsEmpty());
 }
 
 // --- Ids
@@ -762,7 +762,7 @@ TEST_P(ProviderConformance, CountsAndVisitsItsSessionsIfItOffersThat) {
     return;
   }
   std::set<int> expected;
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 400; ++i) {
     ASSERT_TRUE(session(std::to_string(i)).set("number", i).has_value());
     if (i % 3 == 0)
       ASSERT_TRUE(store().destroy(sid(std::to_string(i))).has_value());

@@ -10,7 +10,7 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
+#include <ostream>
 #include <string>
 
 #include <hybrid/hybrid.hpp>
@@ -26,6 +26,8 @@ struct ProviderUnderTest {
   // Whether it offers what only the embedded store must: size, for_each, stats, flush, on_event.
   bool embedded = true;
 };
+
+inline void PrintTo(const ProviderUnderTest& provider, std::ostream* out) { *out << provider.name; }
 
 class ProviderConformance : public ::testing::TestWithParam<ProviderUnderTest> {
  protected:

@@ -82,9 +82,10 @@ class Encoder {
   void real(double value);
   void string(std::string_view value);
   void bytes(std::span<const std::byte> value);
-  void array(std::size_t count);               ///< then encode `count` values
-  void map(std::size_t count);                 ///< then encode `count` pairs of key and value
-  void encoded(std::string_view messagepack);  ///< one value that is encoded already
+  void array(std::size_t count);  ///< then encode `count` values
+  void map(std::size_t count);    ///< then encode `count` pairs of key and value
+  void encoded(
+      std::string_view messagepack);  ///< one whole value that is encoded already, else fail()
 
   /// False once something could not be encoded (a string or container of 4 GiB or more).
   bool ok() const { return ok_; }

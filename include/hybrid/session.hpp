@@ -102,7 +102,8 @@ class Encoded {
 
 inline std::unexpected<Error> not_encodable() {
   return std::unexpected(
-      Error{Errc::invalid_argument, "a null pointer, or a value of 4 GiB or more"});
+      Error{Errc::invalid_argument,
+            "what was given is no value: a null pointer, malformed MessagePack, or 4 GiB"});
 }
 
 }  // namespace detail

@@ -98,6 +98,7 @@ void Encoder::map(std::size_t count) {
 }
 
 void Encoder::encoded(std::string_view messagepack) {
+  if (Decoder{messagepack}.kind() == Kind::other) return fail();
   out_.append(messagepack.data(), messagepack.size());
 }
 

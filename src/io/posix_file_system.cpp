@@ -124,9 +124,11 @@ class PosixFile final : public File {
 class PosixDirectoryLock final : public DirectoryLock {
  public:
   explicit PosixDirectoryLock(Descriptor fd) : fd_(std::move(fd)) {}
+  // Not by closing alone: a child that another thread is just about to exec has the descriptor, too.
+  ~PosixDirectoryLock() override { ::flock(fd_.get(), LOCK_UN); }
 
  private:
-  Descriptor fd_;  // closing it lets go of the lock
+  Descriptor fd_;
 };
 
 class PosixFileSystem final : public FileSystem {

@@ -200,7 +200,6 @@ class Reading {
       closed = last_kind == FrameKind::closed || (closed && last_kind == FrameKind::seal);
     }
     log_.last = chain_[i];
-    log_.bytes_kept += summary.end.value;
     read_before_ += summary.file_bytes;
     if (!last) {
       const Lsn next = segment(i + 1).header.first_lsn;
@@ -209,8 +208,10 @@ class Reading {
       } else if (log_.next_lsn < next) {
         return judge(i, *reader, BadFrame{summary.end, "records are missing at the segment's end"});
       }
+      log_.bytes_kept += summary.end.value;
       return {};
     }
+    log_.bytes_kept += summary.end.value;
     log_.closed = last_kind == FrameKind::closed && summary.end.value == summary.file_bytes;
     log_.sealed = last_kind == FrameKind::seal;
     if (summary.header.allocated > summary.file_bytes && !closed && !log_.sealed) {
@@ -288,7 +289,7 @@ class Reading {
     log_.at_segment = chain_[i];
     log_.at = bad.at;
     log_.last = chain_[i];
-    if (last) log_.bytes_kept += summary.end.value;
+    log_.bytes_kept += summary.end.value;
     const auto content_end = reader.content_end(summary.end);
     if (!content_end) return std::unexpected(content_end.error());
     log_.bytes_cut = (end ? std::min(*end, *content_end) : *content_end).value - summary.end.value;
@@ -393,11 +394,15 @@ std::string LogSummary::describe() const {
   std::string text = segments.empty() ? std::string{} : segments[at_segment].path;
   text += ", offset " + std::to_string(at.value) + ": " + why;
   if (missing_from.value != 0) {
-    text +=
-        missing_to.value > missing_from.value
-            ? "; records " + std::to_string(missing_from.value) + " to " +
-                  std::to_string(missing_to.value) + " are lost or damaged"
-            : "; records from " + std::to_string(missing_from.value) + " on are lost or damaged";
+    const std::string from = std::to_string(missing_from.value);
+    if (missing_to > missing_from) {
+      text +=
+          "; records " + from + " to " + std::to_string(missing_to.value) + " are lost or damaged";
+    } else if (missing_to == missing_from) {
+      text += "; record " + from + " is lost or damaged";
+    } else {
+      text += "; records from " + from + " on are lost or damaged";
+    }
   }
   return text;
 }

@@ -1,6 +1,7 @@
 #include "scf/record.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/assert.hpp"
 
@@ -129,6 +130,7 @@ void append_image(std::string& out, const Image& image) {
 std::optional<Image> parse_image(ByteView data) {
   Image image;
   unsigned seen = 0;  // bit `tag`
+  std::unordered_set<std::string_view> keys;
   ByteReader in{data};
   while (!in.at_end()) {
     const auto tag = in.integer<std::uint8_t>();
@@ -138,6 +140,7 @@ std::optional<Image> parse_image(ByteView data) {
     if (*tag == static_cast<std::uint8_t>(ImageTag::entry)) {
       const auto key = field.sized();
       if (!key || key->empty() || field.at_end()) return std::nullopt;
+      if (!keys.insert(as_chars(*key)).second) return std::nullopt;
       image.entries.emplace_back(as_chars(*key), as_chars(*field.take(field.remaining())));
       continue;
     }

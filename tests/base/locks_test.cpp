@@ -1,3 +1,4 @@
+// The locks that every session has.
 #include "base/small_mutex.hpp"
 
 #include <gtest/gtest.h>
@@ -9,32 +10,40 @@
 #include <thread>
 #include <vector>
 
+#include "base/spin_lock.hpp"
+
 namespace hybrid::testing {
 namespace {
 
 using namespace std::chrono_literals;
 
-TEST(SmallMutex, LetsOneThreadInAtATime) {
+template <class Lock>
+void expect_exclusion() {
   constexpr int kThreads = 4;
   constexpr int kRounds = 50'000;
-  SmallMutex mutex;
-  long counter = 0;  // unguarded but by the mutex
+  Lock lock;
+  long counter = 0;  // unguarded but by the lock
   std::latch start{kThreads};
   std::vector<std::jthread> threads;
   for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&] {
+    threads.emplace_back([&]() HYBRID_NO_ANALYSIS {
       start.arrive_and_wait();
       for (int i = 0; i < kRounds; ++i) {
-        const SmallMutexLock lock{mutex};
+        lock.lock();
         const long seen = counter;
         if (i % 1000 == 0) std::this_thread::yield();  // let the others queue up
         counter = seen + 1;
+        lock.unlock();
       }
     });
   }
   threads.clear();
   EXPECT_EQ(counter, long{kThreads} * kRounds);
 }
+
+TEST(SmallMutex, LetsOneThreadInAtATime) { expect_exclusion<SmallMutex>(); }
+
+TEST(SpinLock, LetsOneThreadInAtATime) { expect_exclusion<SpinLock>(); }
 
 TEST(SmallMutex, WakesAThreadThatSleepsOnIt) {
   SmallMutex mutex;

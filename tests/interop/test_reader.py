@@ -135,7 +135,8 @@ class Wire(unittest.TestCase):
                 ("81a16101", {"a": 1}), ("de0001a16101", {"a": 1}), ("df00000001a16101", {"a": 1}), ("80", {}),
                 ("810102", {"$map": [[1, 2]]}), ("82a16101a16102", {"$map": [["a", 1], ["a", 2]]}),
                 ("8190c0", {"$map": [[[], None]]}), ("a2ff41", {"$string": "ff41"}),
-                ("81a1ffc3", {"$map": [[{"$string": "ff"}, True]]}), ("81a22461c3", {"$map": [["$a", True]]}), ("ca7fc00000", {"$float": "nan"}),
+                ("81a1ffc3", {"$map": [[{"$string": "ff"}, True]]}), ("81a22461c3", {"$map": [["$a", True]]}),
+                ("ca7fc00000", {"$float": "nan"}),
                 ("ca7f800000", {"$float": "inf"}), ("caff800000", {"$float": "-inf"})):
             with self.subTest(packed):
                 result = plain(unpack(bytes.fromhex(packed)))
@@ -226,7 +227,8 @@ class OneSegment(StoreTest):
         self.assertEqual(self.entries(log, A), {"x": 2, "z": 3})
 
     def test_touch_moves_forward_only(self):
-        log = self.read(join(header(), frame(1, create(A), touch((A, NOW - 1)), create(B), touch((B, NOW + 1), (B, NOW)))))
+        log = self.read(join(header(), frame(
+            1, create(A), touch((A, NOW - 1)), create(B), touch((B, NOW + 1), (B, NOW)))))
         self.assertEqual([one.last_access for one in log.sessions.values()], [NOW, NOW + 1])
 
 class EndOfLog(StoreTest):
@@ -266,6 +268,10 @@ class EndOfLog(StoreTest):
     def test_damage_proved_by_the_own_header(self):
         self.damaged(join(header(durable=2), frame(1, create(A))), says="LSN 2 had been on the disk")
 
+    def test_damage_proved_by_a_seal(self):
+        sealed = join(self.START, frame(2, kind=SEAL, durable=2))
+        self.damaged(sealed, b"", says="LSN 2 had been on the disk")
+
     def test_damage_proved_by_an_unused_file(self):
         lost_header = bytes(512) + frame(2, create(B), epoch=9, durable=1) + bytes(100)
         self.assertEqual(self.read(self.START, lost_header).verdict, "clean")
@@ -290,12 +296,11 @@ class EndOfLog(StoreTest):
         log = self.read(closed)
         self.assertEqual((log.verdict, log.closed), ("clean", True))
         self.damaged(closed + b"x", says="cut")
-        for zeros in (64, 4096 - len(closed)):
-            self.assertTrue(self.read(closed + bytes(zeros)).closed)
-        sealed = join(closed, frame(2, kind=SEAL, durable=1), unit=512)
-        self.assertTrue(self.read(sealed, b"").closed)
         sealed = join(header(allocated=4096), frame(1, create(A)), frame(2, kind=SEAL, durable=1))
-        self.assertFalse(self.read(sealed, b"").closed)
+        for going_on in (closed + bytes(64), closed.ljust(4096, b"\0"), sealed,
+                         join(closed, frame(2, kind=SEAL, durable=1), unit=512)):
+            log = self.read(going_on, bytes(512))
+            self.assertEqual((log.verdict, log.closed), ("clean", False))
         self.damaged(sealed + b"x", b"", says="cut")
 
     def test_unused_files(self):
@@ -365,10 +370,10 @@ class Chain(StoreTest):
         for second in (bytes(4096), b"", bytes(512) + self.second()[512:]):
             log = self.read(self.FIRST, second, third)
             self.assertEqual((log.torn[:3], set(log.sessions)), ((ONE, len(self.FIRST), 3), {A.hex()}))
-            self.assertEqual(self.read(None, second, third).torn[1:3], (512, 1))
             for claim in (join(third, frame(5, kind=SYNC_POINT, sequence=3, durable=3)),
                           join(header(3, 4, previous=2, previous_end=1024, durable=3))):
                 self.damaged(self.FIRST, second, claim, says="says 0000000000000003.scf")
+        self.assertEqual(self.read(None, bytes(4096), third).torn[1:3], (512, 1))
         lost = bytes(512) + join(self.second(), frame(4, kind=SYNC_POINT, sequence=2, durable=3))[512:]
         self.damaged(self.FIRST, lost, third, says="says " + TWO)
 
@@ -376,7 +381,8 @@ class Chain(StoreTest):
         self.damaged(self.FIRST, says="after the last one is missing")
         self.damaged(self.FIRST + bytes(4096), says="after the last one is missing")
         self.assertEqual(self.read(self.FIRST, bytes(4096)).verdict, "clean")
-        self.assertEqual(self.read(self.FIRST, None, b"").verdict, "clean")
+        self.assertEqual(self.read(self.FIRST, None, bytes(512)).verdict, "clean")
+        self.damaged(self.FIRST, bytes(511), says="after the last one is missing")
 
     def test_missing_first(self):
         self.damaged(None, self.second(), says="segment 1 is missing")

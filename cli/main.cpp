@@ -1,0 +1,93 @@
+// The program `hybrid`. One file per subcommand; docs/tools.md is its manual.
+#include <csignal>
+#include <cstring>
+#include <exception>
+
+#include "cli/command.hpp"
+#include "cli/output.hpp"
+#include "hybrid/version.hpp"
+
+namespace hybrid::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(All of them may be used while a process has the store open: they take no lock and write nothing.
+Session ids are never printed; a session is shown by the SHA-256 of its id.
+
+Examples:
+  hybrid verify sessions/                  is the log whole?
+  hybrid stat sessions/                    how much is in it
+  hybrid inspect sessions/ | tail          the newest changes
+  hybrid log sessions/ --sid-file sid.txt  what happened to one session
+
+Exit codes:
+  0  fine
+  1  the answer is "no", or the store is damaged
+  2  wrong use, or the store cannot be read
+
+'hybrid COMMAND --help' says more.)";
+
+// What was not understood. Only what looks like the name of an option is repeated: the rest may be a session id.
+std::string describe_extras(const CLI::App& app) {
+  for (const std::string& argument : app.remaining(true)) {
+    const std::string name = argument.substr(0, argument.find('='));
+    const bool is_option =
+        name.starts_with("--") && name.size() > 3 && name.size() < 20 &&
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos;
+    if (is_option) return "unknown option " + name;
+  }
+  return "too many arguments, or an unknown option";
+}
+
+const CLI::App& chosen(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  return commands.empty() ? app : *commands.front();
+}
+
+int wrong_use(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& command = chosen(app);
+  std::string what = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    what = &command == &app ? "unknown command" : describe_extras(app);
+  }
+  const std::string help = &command == &app ? "hybrid" : "hybrid " + command.get_name();
+  return complain(kWrongUse, what + "; see '" + help + " --help'");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Looks into stores of hybrid sessions.", "hybrid"};
+  app.set_version_flag("--version", "hybrid " + std::string{kVersion});
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  app.get_formatter()->column_width(28);
+  Run run;
+  add_inspect(app, run);
+  add_log(app, run);
+  add_stat(app, run);
+  add_verify(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return wrong_use(app, error);
+  }
+  return run();
+}
+
+}  // namespace
+}  // namespace hybrid::cli
+
+int main(int argc, char** argv) {
+  using namespace hybrid::cli;
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
+  } catch (const OutputClosed&) {
+    return kFine;
+  } catch (const OutputFailed& failed) {
+    return complain(kWrongUse,
+                    std::string{"cannot write the output: "} + std::strerror(failed.system_error));
+  } catch (const std::exception& error) {
+    return complain(kWrongUse, error.what());
+  }
+}

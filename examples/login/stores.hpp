@@ -1,0 +1,22 @@
+#pragma once
+// Opens the example's three stores, and says what was found in them.
+
+#include <memory>
+
+#include <hybrid/hybrid.hpp>
+
+#include "options.hpp"
+
+namespace example {
+
+struct Stores {
+  std::unique_ptr<hybrid::Provider> sessions;    // end when idle, and after 12 hours at the latest
+  std::unique_ptr<hybrid::Provider> remembered;  // last for 30 days: "remember me"
+  std::unique_ptr<hybrid::Provider> users;       // last for ever
+};
+
+hybrid::Result<Stores> open_stores(const Options& options);
+
+void print_recovery(Stores& stores, const Options& options);
+
+}  // namespace example
