@@ -520,6 +520,7 @@ TEST_P(ProviderConformance, UpdateThatFailsChangesNothing) {
   const std::uint64_t version = s.version().value();
   const auto failed = s.update([](Session& v) -> Result<int> {
     EXPECT_EQ(outcome(v.clear()), "fine");
+    EXPECT_EQ(text(v, "k"), std::nullopt);
     EXPECT_EQ(outcome(v.set("k", "after")), "fine");
     return std::unexpected(Error{Errc::not_found, "no such product"});
   });

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "scf/log_reader.hpp"
 #include "store/store.hpp"
 #include "testing/fault_file_system.hpp"
 #include "testing/manual_clock.hpp"
@@ -45,6 +47,16 @@ class DrivenStore {
     store_.reset();
     files_ = std::move(files);
     open(std::move(params));
+  }
+  // Of the log, oldest first; once it is closed. False if it is not sound.
+  bool for_each_record(const std::function<void(const scf::Record&)>& fn) {
+    scf::LogVisitor visitor;
+    visitor.on_frame = [&](const scf::SegmentSummary&, const scf::Frame& frame) -> Result<void> {
+      for (const scf::Record& record : frame.records) fn(record);
+      return {};
+    };
+    const auto log = scf::read_log(*files_, "sessions", visitor);
+    return log && log->verdict == scf::Verdict::sound;
   }
 
  private:

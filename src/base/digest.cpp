@@ -1,43 +1,26 @@
 #include "base/digest.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
+#define OPENSSL_SUPPRESS_DEPRECATED
 
-#include <memory>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
 #include <stdexcept>
 
 #include "base/assert.hpp"
 #include "hybrid/provider.hpp"
 
 namespace hybrid {
-namespace {
 
-// Fetching the algorithm and making a context cost more than the digest itself, so both are kept: the
-// algorithm for the process, the context for the thread.
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) { HYBRID_ASSERT(context_ != nullptr); }
-
-  Digest operator()(std::string_view text) {
-    static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    Digest digest;
-    auto* out = reinterpret_cast<unsigned char*>(digest.bytes.data());
-    const bool done = EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) == 1 &&
-                      EVP_DigestUpdate(context_.get(), text.data(), text.size()) == 1 &&
-                      EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1;
-    HYBRID_ASSERT(done);
-    return digest;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
-
-}  // namespace
-
+// By the calls that OpenSSL 3 has deprecated in favour of EVP, which costs as much again as the digest of an id does.
 Digest digest_of(std::string_view sid) {
-  thread_local Sha256 sha256;
-  return sha256(sid);
+  SHA256_CTX context;
+  Digest digest;
+  const bool done =
+      SHA256_Init(&context) == 1 && SHA256_Update(&context, sid.data(), sid.size()) == 1 &&
+      SHA256_Final(reinterpret_cast<unsigned char*>(digest.bytes.data()), &context) == 1;
+  HYBRID_ASSERT(done);
+  return digest;
 }
 
 std::string to_hex(std::span<const std::byte> bytes) {

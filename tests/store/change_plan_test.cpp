@@ -171,6 +171,7 @@ TEST(ChangePlan, TakesTheLargestSessionAndNoLarger) {
   run(block, {set("d", quarter)});
   EXPECT_EQ(block.content_bytes(), kSessionBytesMax);
   EXPECT_EQ(outcome(block, {set("e", "1")}), "too_large");
+  EXPECT_EQ(outcome(block, {set("d", string_of(quarter.size() + 1))}), "too_large");
   EXPECT_EQ(outcome(block, {set("d", quarter)}), "fine");
   EXPECT_EQ(outcome(block, {set("d", "1")}), "fine");
 }

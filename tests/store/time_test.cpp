@@ -430,6 +430,28 @@ TEST(Touches, AreNotLoggedForSessionsThatWereChangedOrLeftAlone) {
   EXPECT_EQ(store.records(), records);
 }
 
+TEST(Touches, AreLoggedOfNoSessionTwiceForOneUse) {
+  DrivenStore store;
+  Session often = store.load("often");
+  Session once = store.load("once");
+  store.advance(30s);
+  ASSERT_TRUE(once.touch().has_value());
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(often.touch().has_value());
+    store.advance(60s);
+    store->run_duties();
+  }
+  store.close();
+  std::map<Digest, int> logged;
+  ASSERT_TRUE(store.for_each_record([&](const scf::Record& record) {
+    if (record.op != scf::Op::touch) return;
+    const auto touches = scf::parse_touches(record.data).value();
+    for (const scf::Touch& touch : touches) ++logged[touch.sid];
+  }));
+  EXPECT_EQ(logged[digest_of("once")], 1);
+  EXPECT_EQ(logged[digest_of("often")], 5);
+}
+
 TEST(Touches, AreKeptByAClose) {
   DrivenStore store{{.idle_timeout = 1000s}};
   Session a = store.load("a");
@@ -532,20 +554,23 @@ TEST(Touches, SurviveAChangeOfIdInTheSameInterval) {
 // --- S10: time does not run backwards
 
 TEST(Time, StandsStillWhileTheClockIsBehind) {
-  DrivenStore store{{.idle_timeout = 100s}};
-  const TimePoint start = store.now();
-  Session a = store.load("a");
-  store.advance(-1h);
-  Session b = store.load("b");
-  EXPECT_EQ(b.created_at().value(), start);
-  ASSERT_TRUE(a.touch().has_value());
-  EXPECT_EQ(a.last_access().value(), start);
-  store.advance(1h - 1ms);
-  EXPECT_TRUE(store->exists("a"));
-  store.advance(100s);
-  EXPECT_TRUE(store->exists("a")) << "one millisecond is left";
-  store.advance(1ms);
-  EXPECT_FALSE(store->exists("a"));
+  for (const bool logged : {true, false}) {
+    DrivenStore store{{.idle_timeout = 100s}, logged};
+    const TimePoint start = store.now();
+    Session a = store.load("a");
+    store.advance(-1h);
+    Session b = store.load("b");
+    EXPECT_EQ(b.created_at().value(), start);
+    EXPECT_EQ(b.expires_at().value(), start + 100s);
+    ASSERT_TRUE(a.touch().has_value());
+    EXPECT_EQ(a.last_access().value(), start);
+    store.advance(1h + 100s - 1ms);
+    EXPECT_TRUE(store->exists("a"));
+    store.advance(1ms);
+    EXPECT_FALSE(store->exists("a"));
+    store.advance(-1h);
+    EXPECT_FALSE(store->exists("a")) << "what was past its deadline stays so";
+  }
 }
 
 TEST(Time, DoesNotRunBackwardsOverARestart) {
