@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "base/crc32c.hpp"
+#include "base/digest.hpp"
+
 namespace hybrid::testing {
 namespace {
 
@@ -176,6 +179,26 @@ TEST(PackedBlock, GivesBackMostOfWhatALargeValueTook) {
   for (int i = 0; i < 100; ++i)
     set(block, "small", std::string(static_cast<std::size_t>(i % 10), 'v'));
   EXPECT_LT(block.memory_bytes(), std::size_t{64} << 10);
+}
+
+TEST(PackedBlock, TellsKeysApartWhoseTagsAreTheSame) {
+  // The directory's tag is a checksum of the key: among so many keys of one length a few share theirs.
+  std::map<std::uint32_t, std::string> by_tag;
+  int pairs = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    const std::string key = to_hex(digest_of(std::to_string(i)).bytes).substr(0, 16);
+    const auto [other, is_new] = by_tag.emplace(crc32c(as_bytes(key)), key);
+    if (is_new) continue;
+    ++pairs;
+    PackedBlock block;
+    set(block, key, "one");
+    EXPECT_EQ(block.find(other->second), std::nullopt);
+    set(block, other->second, "other");
+    expect_holds(block, {{key, "one"}, {other->second, "other"}});
+    block.erase(key);
+    expect_holds(block, {{other->second, "other"}});
+  }
+  EXPECT_GT(pairs, 0);
 }
 
 TEST(PackedBlock, HoldsManyKeys) {

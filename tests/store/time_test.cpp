@@ -696,6 +696,18 @@ TEST(SetParams, AppliesTimeoutsAtOnce) {
   EXPECT_EQ(store->stats()->expired, 1U);
 }
 
+TEST(SetParams, AppliesAShorterTouchIntervalAtOnce) {
+  DrivenStore store;
+  Session session = store.load("a");
+  ASSERT_TRUE(store->set_params({.idle_timeout = 10s}).has_value());
+  const std::uint64_t records = store.records();
+  ASSERT_TRUE(session.touch().has_value());
+  store.advance(1s);
+  ASSERT_TRUE(session.touch().has_value());
+  store->run_duties();
+  EXPECT_EQ(store.records(), records + 1);
+}
+
 TEST(SetParams, BringsNoExpiredSessionBack) {
   DrivenStore store{{.idle_timeout = 10s}};
   Session session = store.load("a");
