@@ -105,6 +105,13 @@ std::unique_ptr<FaultFileSystem> FaultFileSystem::restart(Survives survives,
   return next;
 }
 
+void FaultFileSystem::kill(const std::function<void()>& end_process) {
+  const auto as_it_is = restart(Survives::everything, random_());
+  end_process();
+  entries_ = as_it_is->entries_;
+  entries_on_disk_ = as_it_is->entries_on_disk_;
+}
+
 std::vector<std::byte>& FaultFileSystem::content(const std::string& path) {
   return entries_.at(path)->now;
 }

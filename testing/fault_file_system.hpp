@@ -51,6 +51,9 @@ class FaultFileSystem final : public io::FileSystem {
   // The disk as the next start finds it.
   std::unique_ptr<FaultFileSystem> restart(Survives survives, std::uint64_t seed) const;
 
+  // Kills whoever has files open here: what `end_process` still does, a destructor's tidy close say, is not seen any more.
+  void kill(const std::function<void()>& end_process);
+
   // A file's bytes as a reader sees them; must exist.
   std::vector<std::byte>& content(const std::string& path);
   std::vector<std::string> paths() const;

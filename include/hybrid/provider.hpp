@@ -51,6 +51,8 @@ struct Event {
 ///
 /// A session id is 1 to kSidBytesMax bytes of any kind, else `invalid_argument`. Changes return
 /// `no_space`, `io` or `unavailable` when they could not be logged; nothing was changed then.
+/// But after `io` from a sync that failed (durability `always`, sync_security_ops, flush) the change may or may not survive;
+/// reads show it, and reopening the store tells.
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -86,7 +88,7 @@ class Provider {
   /// Returns when all changes before it survive power loss.
   virtual Result<void> flush();
   /// `fn` is called after each event, from the thread that caused it, and must not throw. Replaces the
-  /// one before; empty to stop.
+  /// one before, of which a call may still be under way; empty to stop.
   virtual Result<void> on_event(std::function<void(const Event&)> fn);
 };
 

@@ -4,8 +4,8 @@
 ///     hybrid::Session session = store->load(sid).value();
 ///     session.set("visits", session.get<int>("visits").value().value_or(0) + 1);
 ///     session.update([](hybrid::Session& s) {          // several changes, all or nothing
-///       s.set("user", "ada");
-///       s.erase("guest");
+///       s.set("user", "ada").value();
+///       s.erase("guest").value();                      // throws on an error, and nothing is changed
 ///     });
 ///
 /// Thread-safety: every call of every handle may come from any thread.

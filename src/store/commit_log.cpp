@@ -57,8 +57,11 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Config config, const scf::Log
     if (!summary.segments.empty()) {
       log->next_number_ = {summary.segments.back().number.value + 1};
     }
-    if (summary.last) {
-      log->store_ = summary.segments[*summary.last].header.store;
+    const auto begun = std::ranges::find_if(summary.segments, [](const auto& segment) {
+      return segment.role != scf::SegmentRole::unused;
+    });
+    if (begun != summary.segments.end()) {
+      log->store_ = begun->header.store;
     } else {
       fill_random(log->store_);
     }
@@ -94,7 +97,7 @@ void CommitLog::list_obsolete(const scf::LogSummary& summary) {
     const bool kept = segment.role == scf::SegmentRole::chain && predecessor_ &&
                       segment.number <= predecessor_->number;
     if (!kept) {
-      obsolete_.push_back(segment.path);
+      (segment.role == scf::SegmentRole::unused ? obsolete_ : superseded_).push_back(segment.path);
     } else {
       ++counters_.segments;
       const bool last = segment.number == predecessor_->number;
@@ -162,8 +165,14 @@ void CommitLog::prepare_spare() {
     number = next_number_;
     next_number_ = {number.value + 1};
     bytes = next_segment_bytes();
-    obsolete = std::move(obsolete_);
-    obsolete_.clear();
+    obsolete = std::exchange(obsolete_, {});
+    // After a crash the predecessor may have been cut already, which only the segment that did so explains: it stays until
+    // the next one does.
+    if (current_ || !predecessor_ || predecessor_->closed) {
+      obsolete.insert(obsolete.end(), superseded_.begin(), superseded_.end());
+      superseded_.clear();
+      std::ranges::sort(obsolete);  // names sort by number
+    }
     sync_zeros = syncs_zeros();
   }
   auto prepared = prepare(number, bytes, sync_zeros);
@@ -238,7 +247,7 @@ Result<std::unique_ptr<io::File>> CommitLog::seal_file(Predecessor& predecessor,
 }
 
 Result<void> CommitLog::roll(std::size_t record_bytes, Millis now) {
-  if (no_room_ && now < retry_at_) return std::unexpected(*no_room_);
+  if (no_room_ && !spare_ && now < retry_at_) return std::unexpected(*no_room_);
   const std::uint64_t bytes = std::max(next_segment_bytes(), scf::segment_bytes_for(record_bytes));
   if (spare_ && spare_->bytes < bytes && spare_->bytes < scf::segment_bytes_for(record_bytes)) {
     spare_->mapping.reset();
@@ -352,8 +361,9 @@ Result<void> CommitLog::repeat_tail(const scf::LogSummary& summary, Millis now) 
 
   current_->writer->seal_for_sync();
   if (auto synced = current_->file->sync(); !synced) return synced;
-  durable_ = next - 1;
   if (auto begun = begin_after_crash(now); !begun) return begun;
+  // Only now: a claim in the header would count though the header itself is not on the disk yet.
+  durable_ = next - 1;
   next_lsn_ = next;
   sync_point_due_ = true;
   ++rolls_;
@@ -376,6 +386,7 @@ Result<CommitLog::Place> CommitLog::append(std::string_view record, Millis now,
       continue;
     }
     if (auto rolled = roll(record.size(), now); !rolled) {
+      if (failed_) return failure();
       const bool squeezes_in =
           options.last_resort && current_ && current_->writer->fits(record.size());
       if (!squeezes_in) return std::unexpected(rolled.error());
@@ -417,7 +428,15 @@ Result<void> CommitLog::wait_durable(Lsn lsn) {
     }
     syncing_ = true;
     mutex_.unlock();
-    sync_once();
+    try {
+      sync_once();
+    } catch (...) {  // out of memory; others must not wait for us for ever
+      mutex_.lock();
+      syncing_ = false;
+      changed_.notify_all();
+      mutex_.unlock();
+      throw;
+    }
     mutex_.lock();
     syncing_ = false;
     changed_.notify_all();
@@ -458,16 +477,17 @@ void CommitLog::sync_once() {
     retired_.erase(retired_.begin(),
                    retired_.begin() + static_cast<std::ptrdiff_t>(retired.size()));
   }
-  release(retired);
+  release(retired, true);
 }
 
-// Gives back the memory and the unused end of segments that nobody writes to any more.
-void CommitLog::release(const std::vector<std::shared_ptr<Segment>>& retired) {
+// Gives back the memory of segments that nobody writes to any more and, once they are synced, their unused ends: a file that is
+// shorter than it was allocated must have its seal on the disk.
+void CommitLog::release(const std::vector<std::shared_ptr<Segment>>& retired, bool synced) {
   for (const auto& segment : retired) {
-    if (!segment->mapping) continue;
     segment->mapping.reset();
     // If it fails, the file keeps its zeros: no harm.
-    static_cast<void>(segment->file->truncate(segment->writer->end().value));
+    if (synced && segment->writer)
+      static_cast<void>(segment->file->truncate(segment->writer->end().value));
   }
 }
 
@@ -509,7 +529,7 @@ void CommitLog::run_duties() {
   }
   if (sync || !retired.empty()) {
     if (sync) sync_once();
-    release(retired);
+    release(retired, false);
     {
       const MutexLock lock{mutex_};
       syncing_ = false;

@@ -134,7 +134,7 @@ class CommitLog {
   std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
 
   void sync_once();
-  void release(const std::vector<std::shared_ptr<Segment>>& retired);
+  void release(const std::vector<std::shared_ptr<Segment>>& retired, bool synced);
   void fail(const Error& error) HYBRID_REQUIRES(mutex_);
   std::unexpected<Error> failure() const HYBRID_REQUIRES(mutex_);
   void run_thread();
@@ -152,6 +152,7 @@ class CommitLog {
   std::vector<std::shared_ptr<Segment>> retired_
       HYBRID_GUARDED_BY(mutex_);  // sealed, not synced yet
   std::optional<Predecessor> predecessor_ HYBRID_GUARDED_BY(mutex_);
+  std::vector<std::string> superseded_ HYBRID_GUARDED_BY(mutex_);  // see prepare_spare()
   std::vector<std::string> obsolete_
       HYBRID_GUARDED_BY(mutex_);  // to remove once a spare is there, oldest first
   scf::Uuid store_ HYBRID_GUARDED_BY(mutex_){};

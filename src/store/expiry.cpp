@@ -98,6 +98,7 @@ Result<void> EmbeddedStore::remove_if_outdated(Entry& place, const Outdated& out
   const auto writer = WriterLock::try_take(*entry);
   if (!writer) return {};
   const Digest digest = entry->digest;
+  removed.reserve(removed.size() + 1);  // before it is logged
   const auto destroyed = expire(*entry, outdated);
   if (!destroyed) return std::unexpected(destroyed.error());
   if (*destroyed) removed.push_back({digest, **destroyed});

@@ -35,6 +35,25 @@ std::string_view make_record(Op op, const Digest& sid, std::string_view data = {
   return record;
 }
 
+// Takes an entry that is being created out of the table again, unless it was kept. Under its writer lock.
+class PendingEntry {
+ public:
+  PendingEntry(Table& table, Entry& entry) : table_(table), entry_(&entry) {}
+  PendingEntry(const PendingEntry&) = delete;
+  PendingEntry& operator=(const PendingEntry&) = delete;
+  ~PendingEntry() {
+    if (entry_ == nullptr) return;
+    const SpinLockGuard data{entry_->data};
+    entry_->die(State::dead);
+    table_.remove(*entry_);
+  }
+  void keep() { entry_ = nullptr; }
+
+ private:
+  Table& table_;
+  Entry* entry_;
+};
+
 Result<void> check_params(const Params& params) {
   const auto wrong = [](const char* what) {
     return std::unexpected(Error{Errc::invalid_argument, what});
@@ -155,10 +174,7 @@ Result<void> EmbeddedStore::start() {
   return {};
 }
 
-EmbeddedStore::~EmbeddedStore() {
-  static_cast<void>(close());
-  table_->close();  // of a store that could not be opened, too: its entries keep the table
-}
+EmbeddedStore::~EmbeddedStore() { static_cast<void>(close()); }
 
 Result<void> EmbeddedStore::close() {
   {
@@ -246,13 +262,11 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
       CommitLog::Place place;
       {
         const WriterLock writer = WriterLock::adopt(*entry);
+        PendingEntry pending{*table_, *entry};
         const auto logged = log(make_record(Op::create, digest), now);
+        if (!logged) return std::unexpected(logged.error());
+        pending.keep();
         const SpinLockGuard data{entry->data};
-        if (!logged) {
-          entry->die(State::dead);
-          table_->remove(*entry);
-          return std::unexpected(logged.error());
-        }
         place = *logged;
         entry->set_times(place.time, place.time);
         entry->state = State::live;
@@ -379,16 +393,15 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
       if (auto gone = expire_if_due(*placeholder); !gone) return gone;
     }
     const WriterLock placeholder_writer = WriterLock::adopt(*placeholder);
+    PendingEntry pending{*table_, *placeholder};
     const auto logged =
         log(make_record(Op::change_id, old_digest, as_chars(new_digest.bytes)), now,
             {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
+    if (!logged) return std::unexpected(logged.error());
+    pending.keep();
     {
       const SpinLockGuard data{placeholder->data};
       placeholder->die(State::dead);
-      if (!logged) {
-        table_->remove(*placeholder);
-        return std::unexpected(logged.error());
-      }
     }
     place = *logged;
     const SpinLockGuard data{entry->data};

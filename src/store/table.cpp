@@ -177,11 +177,7 @@ void Table::recycle(Entry& entry) {
   leave();
 }
 
-void Table::leave() {
-  if (reasons_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-}
-
-void Table::close() {
+void Table::drop_index() {
   for (Shard& shard : shards_) {
     std::vector<Slot> slots;
     {
@@ -190,11 +186,34 @@ void Table::close() {
       shard.count = 0;
     }
     for (const Slot& slot : slots) {
-      if (slot.entry == nullptr) continue;
-      const EntryRef entry{slot.entry};  // the index's reference
+      if (slot.entry != nullptr) const EntryRef index_reference{slot.entry};
+    }
+  }
+}
+
+void Table::leave() {
+  if (reasons_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+void Table::close() {
+  for (Shard& shard : shards_) {
+    std::vector<EntryRef> entries;
+    {
+      const SpinLockGuard lock{shard.mutex};
+      for (const Slot& slot : shard.slots) {
+        if (slot.entry == nullptr) continue;
+        slot.entry->references.fetch_add(1, std::memory_order_relaxed);
+        entries.emplace_back(slot.entry);
+      }
+    }
+    for (const EntryRef& entry : entries) {
       const SmallMutexLock writer{entry->writer};
-      const SpinLockGuard data{entry->data};
-      entry->die(State::closed);
+      if (entry->state != State::live) continue;  // destroyed while we waited
+      {
+        const SpinLockGuard data{entry->data};
+        entry->die(State::closed);
+      }
+      remove(*entry);
     }
   }
 }

@@ -117,7 +117,10 @@ class EntryRef {
 class Table {
  public:
   struct Leave {
-    void operator()(Table* table) const { table->leave(); }
+    void operator()(Table* table) const {
+      table->drop_index();
+      table->leave();
+    }
   };
   using Owner = std::unique_ptr<Table, Leave>;
   static Owner make();
@@ -187,6 +190,7 @@ class Table {
 
   Entry* allocate(const Digest& digest, Millis now);
   void recycle(Entry& entry);  // nobody refers to it
+  void drop_index();           // nothing is found any more
   void leave();                // one reason less to exist
 
   std::array<Shard, kShards> shards_;

@@ -153,11 +153,12 @@ inline History run(const Workload& workload, FaultFileSystem& files, ManualClock
   History history;
   std::mt19937_64 random{workload.seed};
   State state;
+  std::unique_ptr<store::EmbeddedStore> store;
   const auto stop = [&](const Error& error) {
     history.failed_with = error.message();
+    files.kill([&] { store.reset(); });
     return history;
   };
-  std::unique_ptr<store::EmbeddedStore> store;
   const auto reopen = [&]() -> Result<void> {
     auto opened = store::EmbeddedStore::open(options_for(files, clock, workload.durability));
     if (!opened) return std::unexpected(opened.error());
@@ -188,7 +189,7 @@ inline History run(const Workload& workload, FaultFileSystem& files, ManualClock
           if (auto closed = store->close(); !closed) return stop(closed.error());
           history.durable = history.acknowledged;
         }
-        store.reset();
+        files.kill([&] { store.reset(); });
         if (auto opened = reopen(); !opened) return stop(opened.error());
         break;
       }
@@ -207,6 +208,7 @@ inline History run(const Workload& workload, FaultFileSystem& files, ManualClock
     if (auto closed = store->close(); !closed) return stop(closed.error());
     history.durable = history.acknowledged;
   }
+  files.kill([&] { store.reset(); });
   return history;
 }
 
