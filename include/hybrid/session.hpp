@@ -2,10 +2,10 @@
 /// One session: typed keys and values.
 ///
 ///     hybrid::Session session = store->load(sid).value();
-///     session.set("visits", session.get<int>("visits").value().value_or(0) + 1);
-///     session.update([](hybrid::Session& s) {          // several changes, all or nothing
-///       s.set("user", "ada").value();
-///       s.erase("guest").value();                      // throws on an error, and nothing is changed
+///     session.set("visits", session.get<int>("visits").value().value_or(0) + 1).value();
+///     auto done = session.update([](hybrid::Session& s) {  // several changes, all or nothing
+///       s.set("user", "ada").value();                  // throws on an error, and nothing is changed
+///       s.erase("guest").value();
 ///     });
 ///
 /// Thread-safety: every call of every handle may come from any thread.
@@ -120,13 +120,13 @@ class Session {
 
   /// Creates or replaces. `too_large` past kKeyBytesMax, kValueBytesMax or kSessionBytesMax.
   template <class K, class V>
-  Result<void> set(const K& key, const V& value) {
+  [[nodiscard]] Result<void> set(const K& key, const V& value) {
     return set_if(key, value, std::nullopt);
   }
 
   /// The value, or nothing if there is no such key. `type_mismatch` if it cannot be a V.
   template <class V, class K>
-  Result<std::optional<V>> get(const K& key) const {
+  [[nodiscard]] Result<std::optional<V>> get(const K& key) const {
     const detail::Encoded<K> encoded_key{key};
     if (!encoded_key.ok()) return detail::not_encodable();
     Buffer bytes;
@@ -145,7 +145,7 @@ class Session {
 
   /// Erasing what is absent succeeds and changes nothing.
   template <class K>
-  Result<void> erase(const K& key) {
+  [[nodiscard]] Result<void> erase(const K& key) {
     const detail::Encoded<K> encoded_key{key};
     if (!encoded_key.ok()) return detail::not_encodable();
     const Change change{.kind = Change::Kind::erase, .key = encoded_key.view()};
@@ -153,7 +153,7 @@ class Session {
   }
 
   template <class K>
-  Result<bool> contains(const K& key) const {
+  [[nodiscard]] Result<bool> contains(const K& key) const {
     const detail::Encoded<K> encoded_key{key};
     if (!encoded_key.ok()) return detail::not_encodable();
     Buffer ignored;
@@ -163,7 +163,7 @@ class Session {
   /// Gets and erases in one step: for flash messages and one-time tokens. If the value cannot be a V it
   /// stays.
   template <class V, class K>
-  Result<std::optional<V>> take(const K& key) {
+  [[nodiscard]] Result<std::optional<V>> take(const K& key) {
     return update([&](Session& session) -> Result<std::optional<V>> {
       auto value = session.get<V>(key);
       if (value && *value) {
@@ -175,7 +175,7 @@ class Session {
   }
 
   /// Erases every key; the session lives on.
-  Result<void> clear() {
+  [[nodiscard]] Result<void> clear() {
     const Change change{.kind = Change::Kind::clear};
     return backend_->apply({&change, 1}, std::nullopt);
   }
@@ -186,7 +186,7 @@ class Session {
   /// Within fn use the view only: a change of the same session through another handle is `locked`. The
   /// view is `session_gone` after fn. The embedded store calls fn once; networked providers may repeat it.
   template <class F>
-  auto update(F&& fn) {
+  [[nodiscard]] auto update(F&& fn) {
     using Returned = std::invoke_result_t<F&, Session&>;
     if constexpr (std::is_void_v<Returned>) {
       return backend_->update([&](std::shared_ptr<SessionBackend> backend) -> Result<void> {
@@ -202,16 +202,16 @@ class Session {
   }
 
   /// Rises by one with every change (an update of several keys is one change).
-  Result<std::uint64_t> version() const { return field(&SessionInfo::version); }
+  [[nodiscard]] Result<std::uint64_t> version() const { return field(&SessionInfo::version); }
 
   /// Sets only if the session is still at `version`, else `conflict`.
   template <class K, class V>
-  Result<void> set_if_version(const K& key, const V& value, std::uint64_t version) {
+  [[nodiscard]] Result<void> set_if_version(const K& key, const V& value, std::uint64_t version) {
     return set_if(key, value, version);
   }
 
   /// In no particular order.
-  Result<std::vector<Value>> keys() const {
+  [[nodiscard]] Result<std::vector<Value>> keys() const {
     auto entries = backend_->entries();
     if (!entries) return std::unexpected(std::move(entries.error()));
     std::vector<Value> keys;
@@ -223,25 +223,27 @@ class Session {
   /// Calls fn(const Value& key, const Value& value) for each key of one point in time. fn may change the
   /// session.
   template <class F>
-  Result<void> for_each(F&& fn) const {
+  [[nodiscard]] Result<void> for_each(F&& fn) const {
     auto entries = backend_->entries();
     if (!entries) return std::unexpected(std::move(entries.error()));
     for (const auto& [key, value] : *entries) fn(Value{key}, Value{value});
     return {};
   }
 
-  Result<TimePoint> created_at() const { return field(&SessionInfo::created_at); }
-  Result<TimePoint> last_access() const { return field(&SessionInfo::last_access); }
+  [[nodiscard]] Result<TimePoint> created_at() const { return field(&SessionInfo::created_at); }
+  [[nodiscard]] Result<TimePoint> last_access() const { return field(&SessionInfo::last_access); }
   /// Nothing if the store has neither timeout.
-  Result<std::optional<TimePoint>> expires_at() const { return field(&SessionInfo::expires_at); }
-  Result<SessionInfo> info() const { return backend_->info(); }
+  [[nodiscard]] Result<std::optional<TimePoint>> expires_at() const {
+    return field(&SessionInfo::expires_at);
+  }
+  [[nodiscard]] Result<SessionInfo> info() const { return backend_->info(); }
 
   /// Moves the last access time to now, as get() does (rule S9).
-  Result<void> touch() { return backend_->touch(); }
+  [[nodiscard]] Result<void> touch() { return backend_->touch(); }
 
   /// Ends this session, whatever its id is by now: where another request may change the id meanwhile,
   /// Provider::destroy() with the old one would miss it. Succeeds if it is gone already.
-  Result<void> destroy() { return backend_->destroy(); }
+  [[nodiscard]] Result<void> destroy() { return backend_->destroy(); }
 
   /// For implementers of providers.
   const std::shared_ptr<SessionBackend>& backend() const { return backend_; }
