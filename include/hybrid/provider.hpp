@@ -3,9 +3,9 @@
 ///
 ///     auto store = hybrid::open("sessions/").value();       // or "memory:"
 ///     const std::string sid = hybrid::make_session_id();
-///     store->init(sid);
+///     hybrid::Session session = store->init(sid).value();
 ///     ...
-///     store->destroy(sid);                                   // log out
+///     store->destroy(sid).value();                           // log out
 ///
 /// Thread-safety: every call may come from any thread. Rules S1..S11 are in docs/durability.md.
 
@@ -46,6 +46,9 @@ struct Event {
   std::array<std::byte, 32> sid_digest;
 };
 
+/// How far a long call has come: bytes done, and bytes in all as far as it is known. Called from the calling thread.
+using OnProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
 /// Keeps sessions. `open` makes the ones that come with hybrid; you may write your own by implementing
 /// the pure calls (and SessionBackend).
 ///
@@ -59,47 +62,51 @@ class Provider {
 
   /// On an open store, changes what can change while running (Params says which); any other difference
   /// is `invalid_argument` and nothing changes.
-  virtual Result<void> set_params(const Params& params) = 0;
+  [[nodiscard]] virtual Result<void> set_params(const Params& params) = 0;
 
   /// Creates. `already_exists` if the id is alive (rule S1).
-  virtual Result<Session> init(std::string_view sid) = 0;
+  [[nodiscard]] virtual Result<Session> init(std::string_view sid) = 0;
   /// The live session, or a new one (rule S2).
-  virtual Result<Session> load(std::string_view sid) = 0;
+  [[nodiscard]] virtual Result<Session> load(std::string_view sid) = 0;
   /// The live session, or nothing; never creates (rule S3).
-  virtual Result<std::optional<Session>> find(std::string_view sid) = 0;
+  [[nodiscard]] virtual Result<std::optional<Session>> find(std::string_view sid) = 0;
   /// After it returns nothing can bring the session back (rule S4). Destroying what is absent succeeds.
-  virtual Result<void> destroy(std::string_view sid) = 0;
+  [[nodiscard]] virtual Result<void> destroy(std::string_view sid) = 0;
   /// Keeps all data; handles follow. `not_found`, `already_exists`, `invalid_argument` by rule S5.
-  virtual Result<void> change_id(std::string_view old_sid, std::string_view new_sid) = 0;
+  [[nodiscard]] virtual Result<void> change_id(std::string_view old_sid,
+                                               std::string_view new_sid) = 0;
   /// Never creates, and is no access. False for ids that could not exist.
-  virtual bool exists(std::string_view sid) = 0;
+  [[nodiscard]] virtual bool exists(std::string_view sid) = 0;
   /// Removes the sessions not accessed for longer than `max_lifetime` (at least 0) and says how many
   /// (rule S6).
-  virtual Result<std::size_t> gc(std::chrono::seconds max_lifetime) = 0;
+  [[nodiscard]] virtual Result<std::size_t> gc(std::chrono::seconds max_lifetime) = 0;
 
   // Offered by the embedded store; `unsupported` unless a provider overrides them.
 
   /// How many sessions are alive.
-  virtual Result<std::size_t> size();
+  [[nodiscard]] virtual Result<std::size_t> size();
   /// Calls fn for each session that is alive throughout; those that come or go meanwhile may be missed.
   /// fn returns false to stop. Reading through these handles is no access.
-  virtual Result<void> for_each(const std::function<bool(Session&)>& fn);
-  virtual Result<Stats> stats();
+  [[nodiscard]] virtual Result<void> for_each(const std::function<bool(Session&)>& fn);
+  [[nodiscard]] virtual Result<Stats> stats();
   /// Returns when all changes before it survive power loss.
-  virtual Result<void> flush();
+  [[nodiscard]] virtual Result<void> flush();
+  /// Makes the log as short as it can be: every session is written once, and what was before is removed. Needs room for
+  /// that. The store does as much by itself as is worth it; other calls go on meanwhile.
+  [[nodiscard]] virtual Result<void> compact(const OnProgress& on_progress = {});
   /// `fn` is called after each event, from the thread that caused it, and must not throw. Replaces the
   /// one before, of which a call may still be under way; empty to stop.
-  virtual Result<void> on_event(std::function<void(const Event&)> fn);
+  [[nodiscard]] virtual Result<void> on_event(std::function<void(const Event&)> fn);
 };
 
 /// Opens a store. `url`: a directory or `file:DIR` (made if absent, with mode 0700), or `memory:`.
 /// Destroying the provider closes the store; handles that outlive it are `unavailable`.
 /// Errors: `locked` if it is open elsewhere, also in this process; `corrupt` with segment and offset if
 /// the log is damaged; `unsupported`, `permission_denied`, `read_only`, `io`, `invalid_argument`.
-Result<std::unique_ptr<Provider>> open(std::string_view url, Params params = {});
+[[nodiscard]] Result<std::unique_ptr<Provider>> open(std::string_view url, Params params = {});
 
 /// A new session id: 24 bytes of the system's CSPRNG as 32 characters of base64url (RFC 4648).
 /// Throws std::runtime_error if the system has no randomness to give, so that no weak id ever exists.
-std::string make_session_id();
+[[nodiscard]] std::string make_session_id();
 
 }  // namespace hybrid

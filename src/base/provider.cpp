@@ -13,6 +13,7 @@ Result<std::size_t> Provider::size() { return not_offered(); }
 Result<void> Provider::for_each(const std::function<bool(Session&)>&) { return not_offered(); }
 Result<Stats> Provider::stats() { return not_offered(); }
 Result<void> Provider::flush() { return not_offered(); }
+Result<void> Provider::compact(const OnProgress&) { return not_offered(); }
 Result<void> Provider::on_event(std::function<void(const Event&)>) { return not_offered(); }
 
 }  // namespace hybrid

@@ -27,6 +27,7 @@ namespace hybrid {
 class HYBRID_CAPABILITY("mutex") Mutex {
  public:
   void lock() HYBRID_ACQUIRE() { mutex_.lock(); }
+  bool try_lock() HYBRID_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
   void unlock() HYBRID_RELEASE() { mutex_.unlock(); }
 
  private:
@@ -36,6 +37,7 @@ class HYBRID_CAPABILITY("mutex") Mutex {
 class HYBRID_SCOPED_CAPABILITY MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) HYBRID_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  MutexLock(Mutex& mutex, std::adopt_lock_t /*locked*/) HYBRID_REQUIRES(mutex) : mutex_(mutex) {}
   ~MutexLock() HYBRID_RELEASE() { mutex_.unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;

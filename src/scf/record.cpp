@@ -15,10 +15,19 @@ void append_sized(std::string& out, std::string_view bytes) {
   out.append(bytes);
 }
 
-void append_field(std::string& out, ImageTag tag, std::uint64_t value) {
-  out.push_back(static_cast<char>(tag));
-  append_varint(out, sizeof value);
-  append_integer(out, value);
+std::byte* store_bytes(std::byte* to, std::string_view bytes) {
+  return std::ranges::copy(as_bytes(bytes), to).out;
+}
+
+std::byte* store_field(std::byte* to, ImageTag tag, std::uint64_t value) {
+  *to++ = static_cast<std::byte>(tag);
+  to = store_varint(to, sizeof value);
+  store_le(to, value);
+  return to + sizeof value;
+}
+
+std::size_t entry_field_bytes(std::string_view key, std::string_view value) {
+  return varint_bytes(key.size()) + key.size() + value.size();
 }
 
 Digest to_digest(ByteView bytes) {
@@ -115,16 +124,43 @@ std::optional<std::vector<ChangeView>> parse_changes(ByteView data) {
   return changes;
 }
 
-void append_image(std::string& out, const Image& image) {
-  append_field(out, ImageTag::created, static_cast<std::uint64_t>(image.created));
-  append_field(out, ImageTag::last_access, static_cast<std::uint64_t>(image.last_access));
-  append_field(out, ImageTag::version, image.version);
-  for (const auto& [key, value] : image.entries) {
-    out.push_back(static_cast<char>(ImageTag::entry));
-    append_varint(out, varint_bytes(key.size()) + key.size() + value.size());
-    append_sized(out, key);
-    out.append(value);
-  }
+void ImageRecord::announce(std::string_view key, std::string_view value) {
+  const std::size_t field = entry_field_bytes(key, value);
+  data_bytes_ += 1 + varint_bytes(field) + field;
+}
+
+void ImageRecord::begin(std::span<std::byte> to, const Digest& sid, const Image& image) {
+  HYBRID_ASSERT(to.size() == bytes());
+  at_ = to.data();
+  end_ = to.data() + to.size();
+  *at_++ = static_cast<std::byte>(Op::create);
+  at_ = std::ranges::copy(sid.bytes, at_).out;
+  at_ = store_field(at_, ImageTag::created, static_cast<std::uint64_t>(image.created));
+  at_ = store_field(at_, ImageTag::last_access, static_cast<std::uint64_t>(image.last_access));
+  at_ = store_field(at_, ImageTag::version, image.version);
+}
+
+void ImageRecord::put(std::string_view key, std::string_view value) {
+  *at_++ = static_cast<std::byte>(ImageTag::entry);
+  at_ = store_varint(at_, entry_field_bytes(key, value));
+  at_ = store_varint(at_, key.size());
+  at_ = store_bytes(at_, key);
+  at_ = store_bytes(at_, value);
+}
+
+void ImageRecord::end() {
+  HYBRID_ASSERT(at_ + sizeof(std::uint32_t) == end_);
+  store_le(at_, static_cast<std::uint32_t>(data_bytes_));
+}
+
+std::string image_record(const Digest& sid, const Image& image) {
+  ImageRecord record;
+  for (const auto& [key, value] : image.entries) record.announce(key, value);
+  std::string bytes(record.bytes(), '\0');
+  record.begin(std::as_writable_bytes(std::span{bytes}), sid, image);
+  for (const auto& [key, value] : image.entries) record.put(key, value);
+  record.end();
+  return bytes;
 }
 
 std::optional<Image> parse_image(ByteView data) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,8 @@ std::optional<std::vector<ChangeView>> parse_changes(ByteView data);
 
 // --- DATA of create, when it is not empty
 
+inline constexpr std::size_t kImageNumberBytes = 10;  // tag, length, and an integer of 8 bytes
+
 struct Image {
   Millis created = 0;
   Millis last_access = 0;
@@ -61,8 +64,28 @@ struct Image {
   std::vector<std::pair<std::string_view, std::string_view>> entries;  // key, value
 };
 
-void append_image(std::string& out, const Image& image);
 std::optional<Image> parse_image(ByteView data);
+
+// A create record with an image, written entry by entry into memory of its exact size: a session may be too large for one
+// more copy of it.
+class ImageRecord {
+ public:
+  // Entries are announced first, for the size, and put in the same order afterwards.
+  void announce(std::string_view key, std::string_view value);
+  std::size_t bytes() const { return kRecordOverheadBytes + data_bytes_; }
+
+  // `to`: bytes() long. Of `image` the numbers only.
+  void begin(std::span<std::byte> to, const Digest& sid, const Image& image);
+  void put(std::string_view key, std::string_view value);
+  void end();
+
+ private:
+  std::size_t data_bytes_ = 3 * kImageNumberBytes;
+  std::byte* at_ = nullptr;
+  std::byte* end_ = nullptr;
+};
+// The same for an image that is in memory anyway.
+std::string image_record(const Digest& sid, const Image& image);
 
 // --- DATA of change id
 

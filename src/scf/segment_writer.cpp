@@ -35,16 +35,23 @@ bool SegmentWriter::fits(std::size_t bytes, std::size_t reserve) const {
 }
 
 void SegmentWriter::append(std::string_view record, const FrameContext& context) {
-  HYBRID_ASSERT(fits(record.size()));
-  if (frame_open_ &&
-      (frame_time_ != context.time || payload_bytes_ + record.size() > kFramePayloadMax))
+  std::ranges::copy(as_bytes(record), begin_record(record.size(), context).begin());
+  end_record(record.size());
+}
+
+std::span<std::byte> SegmentWriter::begin_record(std::size_t bytes, const FrameContext& context) {
+  HYBRID_ASSERT(fits(bytes));
+  if (frame_open_ && (frame_time_ != context.time || payload_bytes_ + bytes > kFramePayloadMax))
     end_frame();
   if (!frame_open_) begin_frame(FrameKind::records, context);
+  return bytes_.subspan(end_, bytes);
+}
 
-  std::ranges::copy(as_bytes(record), bytes_.begin() + static_cast<std::ptrdiff_t>(end_));
-  end_ += record.size();
-  payload_bytes_ += static_cast<std::uint32_t>(record.size());
-  payload_crc_ = crc32c_extend(payload_crc_, as_bytes(record));
+void SegmentWriter::end_record(std::size_t bytes) {
+  const std::span record = bytes_.subspan(end_, bytes);
+  end_ += bytes;
+  payload_bytes_ += static_cast<std::uint32_t>(bytes);
+  payload_crc_ = crc32c_extend(payload_crc_, record);
   publish(frame() + kPayloadWordOffset, payload_word(payload_bytes_, payload_crc_));
   ++record_count_;
   next_lsn_ = next_lsn_ + 1;

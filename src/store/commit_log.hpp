@@ -7,14 +7,20 @@
 //   L3  After a failed sync nothing is accepted any more: the kernel may have dropped what it could not write, and a
 //       second try would report success (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
 //   L4  A segment's directory entry is durable before its first record and before its predecessor's seal.
-//   L5  Nothing that reading the store may still need is removed before what replaces it is durable.
+//   L5  Nothing that reading the store may still need is removed before what replaces it is durable, and before a low-water
+//       mark that says so is.
+//   L6  Segments are begun in the order of their numbers, one at a time: nobody prepares one while another thread does.
+// commit_log.cpp has what happens to records, commit_log_segments.cpp what happens to files.
 // Does not know sessions. Format: docs/formats/scf.md, section 5 for what happens after a crash.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,10 +41,12 @@ class CommitLog {
     std::string directory;
     std::uint64_t segment_bytes = 0;
     std::uint64_t first_segment_bytes = std::uint64_t{4}
-                                        << 20;  // each is twice the one before, up to segment_bytes
+                                        << 20;  // they grow from there, up to segment_bytes
     Durability durability = Durability::interval;
     std::chrono::milliseconds sync_interval{1000};
     bool background = true;  // false: the caller drives run_duties()
+    // After a segment was begun, from the background thread, with no lock held. May be empty.
+    std::function<void()> on_segment{};
   };
 
   struct Place {
@@ -47,10 +55,16 @@ class CommitLog {
     bool waits = false;
   };
 
+  // How much of the room that is kept for a full disk a record may use.
+  enum class Room : std::uint8_t {
+    change,   // none
+    image,    // most: it is written so that an old segment can go
+    destroy,  // all: it makes the store smaller
+  };
   struct AppendOptions {
-    bool last_resort =
-        false;  // may use the room kept for a full disk, since it makes the store smaller
-    bool at_once = false;  // in `interval`, wait until it is durable
+    Room room = Room::change;
+    bool at_once = false;        // in `interval`, wait until it is durable
+    bool in_background = false;  // nobody waits for it, whatever the durability
   };
 
   struct Counters {
@@ -72,6 +86,9 @@ class CommitLog {
 
   // One record as scf::append_record() makes it. Each must be followed by its acknowledge().
   Result<Place> append(std::string_view record, Millis now, AppendOptions options);
+  // One of `bytes`, which `write` puts into the log itself, under the log's lock.
+  Result<Place> append(std::size_t bytes, const std::function<void(std::span<std::byte>)>& write,
+                       Millis now, AppendOptions options);
   // Waits as the durability demands before the change may be reported done.
   Result<void> acknowledge(const Place& place);
   // Returns when all records up to `lsn` are durable, whatever the durability.
@@ -80,6 +97,18 @@ class CommitLog {
   void set_durability(Durability durability, std::chrono::milliseconds sync_interval);
   Counters counters() const;
   scf::Lsn last_lsn() const;
+  scf::Lsn low_water() const;
+
+  // The first LSN behind the oldest segments, so many that they hold `bytes`, but at least one, and not the one that is being
+  // written to; nothing if there is no other.
+  std::optional<scf::Lsn> end_of_oldest(std::uint64_t bytes) const;
+  // What follows goes into another segment than what was before; returns the LSN in between.
+  Result<scf::Lsn> begin_segment(Millis now);
+  // All records below `low_water` are superseded by others, which are in the log: makes those durable, and removes the
+  // segments that hold nothing else.
+  Result<void> discard_before(scf::Lsn low_water, Millis now);
+  // About how much of the log is still needed: segments are sized by it.
+  void set_live_bytes(std::uint64_t bytes);
 
   // What the background thread does at each tick. Not beside it.
   void run_duties();
@@ -96,7 +125,14 @@ class CommitLog {
     std::uint64_t bytes = 0;
     bool synced_zeros = false;
     std::uint64_t epoch = 0;
+    scf::Lsn first_lsn;  // once it is begun
     std::optional<scf::SegmentWriter> writer;
+  };
+  // A segment of the chain that is not written to any more.
+  struct ClosedSegment {
+    std::string path;
+    scf::Lsn first_lsn;
+    std::uint64_t bytes = 0;
   };
   // Where the log ended before the current segment.
   struct Predecessor {
@@ -110,7 +146,7 @@ class CommitLog {
   explicit CommitLog(Config config) : config_(std::move(config)) {}
 
   void take_predecessor(const scf::LogSummary& summary) HYBRID_REQUIRES(mutex_);
-  void list_obsolete(const scf::LogSummary& summary) HYBRID_REQUIRES(mutex_);
+  void sort_segments(const scf::LogSummary& summary) HYBRID_REQUIRES(mutex_);
   Result<void> repeat_tail(const scf::LogSummary& summary, Millis now);
   Result<std::unique_ptr<io::File>> seal_file(Predecessor& predecessor, scf::Lsn next,
                                               scf::FrameContext context);
@@ -119,7 +155,14 @@ class CommitLog {
                                            bool sync_zeros);
   void prepare_spare();
   void remove_obsolete(std::vector<std::string> paths);
+  std::size_t room_kept_from(Room room) const HYBRID_REQUIRES(mutex_);
+  Result<void> make_room(std::size_t record_bytes, Room room, Millis now) HYBRID_REQUIRES(mutex_);
   Result<void> roll(std::size_t record_bytes, Millis now) HYBRID_REQUIRES(mutex_);
+  scf::Lsn end_of_closed(std::size_t index) const HYBRID_REQUIRES(mutex_);
+  void retire_current(bool seal) HYBRID_REQUIRES(mutex_);
+  void begin(std::shared_ptr<Segment> segment) HYBRID_REQUIRES(mutex_);
+  template <class Write>
+  Result<Place> append_with(std::size_t bytes, Millis now, AppendOptions options, Write&& write);
   scf::SegmentHeader header_for(const Segment& segment, Millis now) const HYBRID_REQUIRES(mutex_);
   scf::FrameContext context(Millis now) const HYBRID_REQUIRES(mutex_) {
     return {.durable = durable_, .low_water = low_water_, .time = now};
@@ -133,10 +176,13 @@ class CommitLog {
   }
   std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
 
+  void sync_for_all() HYBRID_REQUIRES(mutex_);
+  Result<void> sync_now();
   void sync_once();
   void release(const std::vector<std::shared_ptr<Segment>>& retired, bool synced);
   void fail(const Error& error) HYBRID_REQUIRES(mutex_);
   std::unexpected<Error> failure() const HYBRID_REQUIRES(mutex_);
+  Result<void> check_open() const HYBRID_REQUIRES(mutex_);
   void run_thread();
 
   const Config config_;
@@ -150,7 +196,8 @@ class CommitLog {
       HYBRID_GUARDED_BY(mutex_);  // none until the first append after opening
   std::shared_ptr<Segment> spare_ HYBRID_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Segment>> retired_
-      HYBRID_GUARDED_BY(mutex_);  // sealed, not synced yet
+      HYBRID_GUARDED_BY(mutex_);                                         // sealed, not synced yet
+  std::deque<ClosedSegment> closed_segments_ HYBRID_GUARDED_BY(mutex_);  // oldest first
   std::optional<Predecessor> predecessor_ HYBRID_GUARDED_BY(mutex_);
   std::vector<std::string> superseded_ HYBRID_GUARDED_BY(mutex_);  // see prepare_spare()
   std::vector<std::string> obsolete_
@@ -171,8 +218,9 @@ class CommitLog {
       false;  // no frame tells yet what the last sync made durable
 
   std::optional<Error> failed_ HYBRID_GUARDED_BY(mutex_);
-  std::optional<Error> no_room_ HYBRID_GUARDED_BY(mutex_);  // why the last attempt to roll failed
-  Millis retry_at_ HYBRID_GUARDED_BY(mutex_) = 0;
+  // Why no spare can be prepared; the background thread tries again.
+  std::optional<Error> no_room_ HYBRID_GUARDED_BY(mutex_);
+  std::uint64_t live_bytes_ HYBRID_GUARDED_BY(mutex_) = 0;
   bool syncing_ HYBRID_GUARDED_BY(mutex_) = false;
   bool preparing_ HYBRID_GUARDED_BY(mutex_) = false;
   bool closed_ HYBRID_GUARDED_BY(mutex_) = false;

@@ -1,4 +1,5 @@
-// The part of the embedded store that has to do with time: deadlines, gc, and logging touches (rules S6, S7, S9).
+// The part of the embedded store that has to do with time: deadlines, gc, and logging touches (rules S6, S7, S9), and the
+// thread that does what is due.
 //
 // Nothing here looks at all sessions: each chunk of the table knows a time before which none of its sessions was accessed, and
 // one before which none was created. They are lower bounds, set right whenever a chunk is looked through, so a sweep reads a few
@@ -21,24 +22,34 @@ constexpr Millis kTickMax = 1000;
 
 Result<std::optional<CommitLog::Place>> EmbeddedStore::expire(Entry& entry,
                                                               const Outdated& outdated) {
-  CommitLog::Place place;
-  Digest digest;
+  std::string record;
+  append_record(record, scf::Op::destroy, entry.digest, {});
   {
-    // Under data from the look at its times until it is dead: a session touched meanwhile stays (S6).
+    // In one step with the look at its times: a session touched before it stays, and one that is asked for after it is
+    // gone (S6). The lock is not held while the log, which may have to wait for the disk, is written.
     const SpinLockGuard data{entry.data};
     if (entry.state != State::live || !outdated.matches(entry)) {
       return std::optional<CommitLog::Place>{};
     }
-    digest = entry.digest;
-    std::string record;
-    append_record(record, scf::Op::destroy, digest, {});
-    const auto logged = log(record, now(), {.last_resort = true});
-    if (!logged) return std::unexpected(logged.error());
-    place = *logged;
+    entry.state = State::pending;
+  }
+  struct Undo {
+    Entry* entry;
+    ~Undo() {
+      if (entry == nullptr) return;
+      const SpinLockGuard data{entry->data};
+      entry->state = State::live;
+    }
+  } undo{&entry};
+  const auto logged = log(record, now(), {.room = CommitLog::Room::destroy});
+  if (!logged) return std::unexpected(logged.error());
+  undo.entry = nullptr;
+  {
+    const SpinLockGuard data{entry.data};
     bury(entry);
   }
   expired_.fetch_add(1, std::memory_order_relaxed);
-  return std::optional{place};
+  return std::optional{*logged};
 }
 
 Result<void> EmbeddedStore::expire_if_due(Entry& entry) {
@@ -180,7 +191,10 @@ Result<void> EmbeddedStore::log_touches() {
     for (Entry& place : chunk.entries) {
       const Millis accessed = place.access.load(std::memory_order_relaxed);
       if (accessed == Entry::kNever) continue;
-      if (accessed <= place.logged_access().load(std::memory_order_relaxed)) continue;
+      // A made-up time is not logged: an excuse on top of an excuse would keep a session that nobody uses.
+      if (accessed <=
+          std::max(excused_until_, place.logged_access().load(std::memory_order_relaxed)))
+        continue;
       EntryRef entry = Table::try_refer(place);
       if (!entry) continue;
       {
@@ -202,14 +216,13 @@ Result<void> EmbeddedStore::log_touches() {
 // given that much; the absolute deadline, which does not move with touches, is not affected.
 void EmbeddedStore::excuse_lost_touches(Millis now) {
   const Millis excuse = touch_interval();
+  excused_until_ = now;
   table_->for_each_chunk([&](Chunk& chunk) {
     for (Entry& entry : chunk.entries) {
       const Millis accessed = entry.access.load(std::memory_order_relaxed);
       if (accessed == Entry::kNever) continue;
-      const Millis excused = std::max(accessed, std::min(accessed + excuse, now));
-      entry.access.store(excused, std::memory_order_relaxed);
-      // Not to be logged: an excuse on top of an excuse would keep a session that nobody uses.
-      entry.logged_access().store(excused, std::memory_order_relaxed);
+      const Millis excused = std::min(accessed + excuse, excused_until_);
+      if (excused > accessed) entry.access.store(excused, std::memory_order_relaxed);
     }
   });
 }
@@ -227,19 +240,35 @@ void EmbeddedStore::run_duties() {
       static_cast<void>(log_touches());
     }
   }
-  if (log_ && !options_.background) log_->run_duties();
+  if (!log_ || options_.background) return;
+  log_->run_duties();
+  while (clean()) {
+  }
+}
+
+std::optional<std::chrono::microseconds> EmbeddedStore::clean() {
+  if (!log_ || !clean_mutex_.try_lock()) return std::nullopt;  // somebody compacts
+  const MutexLock lock{clean_mutex_, std::adopt_lock};
+  const auto pause = cleaner_->step();
+  // A full disk or a failed log is reported to who makes changes; here it only means to try again later.
+  return pause ? *pause : std::nullopt;
 }
 
 void EmbeddedStore::run_thread() {
+  using std::chrono::steady_clock;
   for (;;) {
-    const Millis tick = std::min(kTickMax, touch_interval());
-    {
-      thread_mutex_.lock();
-      wake_up_.wait_for(thread_mutex_, std::chrono::milliseconds{tick},
-                        [this]() HYBRID_REQUIRES(thread_mutex_) { return stop_; });
-      const bool stop = stop_;
-      thread_mutex_.unlock();
-      if (stop) return;
+    const auto next_duties =
+        steady_clock::now() + std::chrono::milliseconds{std::min(kTickMax, touch_interval())};
+    for (;;) {
+      const auto pause = clean();
+      const MutexLock lock{thread_mutex_};
+      const auto until = pause ? std::min(next_duties, steady_clock::now() + *pause) : next_duties;
+      wake_up_.wait_until(thread_mutex_, until, [&]() HYBRID_REQUIRES(thread_mutex_) {
+        return stop_ || (log_grew_ && !pause);
+      });
+      log_grew_ = false;
+      if (stop_) return;
+      if (steady_clock::now() >= next_duties) break;
     }
     run_duties();
   }

@@ -31,12 +31,6 @@ std::uint64_t read_varint(const std::byte*& at) {
   }
 }
 
-std::byte* write_varint(std::byte* at, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) *at++ = static_cast<std::byte>(value | 0x80);
-  *at++ = static_cast<std::byte>(value);
-  return at;
-}
-
 }  // namespace
 
 std::size_t PackedBlock::entry_bytes(std::size_t key, std::size_t value) {
@@ -125,8 +119,8 @@ void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {
 
 void PackedBlock::append_entry(std::string_view key, std::string_view value) {
   std::byte* at = memory_.get() + header().end;
-  at = write_varint(at, key.size());
-  at = write_varint(at, value.size());
+  at = store_varint(at, key.size());
+  at = store_varint(at, value.size());
   std::memcpy(at, key.data(), key.size());
   std::memcpy(at + key.size(), value.data(), value.size());
   header().end += static_cast<std::uint32_t>(entry_bytes(key.size(), value.size()));

@@ -18,7 +18,7 @@ class Replay {
     if (!lost_start_) lost_start_ = segment.header.predecessor.value != 0;
     scf::Lsn lsn = frame.header.first_lsn;
     for (const scf::Record& record : frame.records) {
-      if (const char* const wrong = apply(record, frame.header.time)) {
+      if (const char* const wrong = apply(record, lsn, frame.header.time)) {
         return std::unexpected(
             Error{Errc::corrupt, segment.path + ", offset " + std::to_string(frame.at.value) +
                                      ": record " + std::to_string(lsn.value) + ": " + wrong});
@@ -30,9 +30,9 @@ class Replay {
 
  private:
   // What is wrong with it, or nothing. Nobody else has the table yet: locks are taken only where it wants them.
-  const char* apply(const scf::Record& record, Millis time) {
+  const char* apply(const scf::Record& record, scf::Lsn lsn, Millis time) {
     switch (record.op) {
-      case Op::create: return create(record, time);
+      case Op::create: return create(record, lsn, time);
       case Op::destroy: return destroy(record);
       case Op::change_id: return change_id(record);
       case Op::modify: return modify(record, time);
@@ -46,10 +46,11 @@ class Replay {
     return *lost_start_ ? nullptr : "it is of a session that does not live";
   }
 
-  EntryRef add(const Digest& sid, Millis time) HYBRID_NO_ANALYSIS {
+  EntryRef add(const Digest& sid, scf::Lsn lsn, Millis time) HYBRID_NO_ANALYSIS {
     auto [entry, added] = table_.find_or_add(sid, time);
     if (!added) return {};
     entry->state = State::live;
+    entry->anchor().store(lsn.value, std::memory_order_relaxed);
     entry->writer.unlock();
     table_.live.fetch_add(1, std::memory_order_relaxed);
     return entry;
@@ -61,16 +62,18 @@ class Replay {
     table_.live.fetch_sub(1, std::memory_order_relaxed);
   }
 
-  const char* create(const scf::Record& record, Millis time) {
+  const char* create(const scf::Record& record, scf::Lsn lsn, Millis time) {
     if (record.data.empty())
-      return add(record.sid, time) ? nullptr : "it creates a session that lives";
+      return add(record.sid, lsn, time) ? nullptr : "it creates a session that lives";
     const auto image = scf::parse_image(record.data);
     if (!image) return "a malformed image";
     if (const EntryRef before = table_.find(record.sid)) remove(before);
-    const EntryRef entry = add(record.sid, time);
+    const EntryRef entry = add(record.sid, lsn, time);
     entry->set_times(image->created, image->last_access);
     entry->rest().version = image->version;
-    for (const auto& [key, value] : image->entries) set(*entry, key, value);
+    entry->change_block([&](PackedBlock& block) {
+      for (const auto& [key, value] : image->entries) set(block, key, value);
+    });
     return nullptr;
   }
 
@@ -95,9 +98,9 @@ class Replay {
     return nullptr;
   }
 
-  static void set(Entry& entry, std::string_view key, std::string_view value) {
-    entry.block.reserve(entry.block.room_for(key, value), 1);
-    entry.block.set(key, value);
+  static void set(PackedBlock& block, std::string_view key, std::string_view value) {
+    block.reserve(block.room_for(key, value), 1);
+    block.set(key, value);
   }
 
   const char* modify(const scf::Record& record, Millis time) {
@@ -105,14 +108,16 @@ class Replay {
     if (!changes) return "malformed changes";
     const EntryRef entry = table_.find(record.sid);
     if (!entry) return absent();
-    for (const scf::ChangeView& change : *changes) {
-      switch (change.kind) {
-        case scf::ChangeKind::create:
-        case scf::ChangeKind::update: set(*entry, change.key, change.value); break;
-        case scf::ChangeKind::erase: entry->block.erase(change.key); break;
-        case scf::ChangeKind::clear: entry->block.clear(); break;
+    entry->change_block([&](PackedBlock& block) {
+      for (const scf::ChangeView& change : *changes) {
+        switch (change.kind) {
+          case scf::ChangeKind::create:
+          case scf::ChangeKind::update: set(block, change.key, change.value); break;
+          case scf::ChangeKind::erase: block.erase(change.key); break;
+          case scf::ChangeKind::clear: block.clear(); break;
+        }
       }
-    }
+    });
     ++entry->rest().version;
     entry->access.store(time, std::memory_order_relaxed);
     entry->logged_access().store(time, std::memory_order_relaxed);

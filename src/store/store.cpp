@@ -15,11 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using scf::Op;
 
-constexpr auto kPatience = 5s;  // for another session's lock while holding one
-
-// How many writer locks this thread holds.
-thread_local int writer_locks_held = 0;
-
 // The calling thread's record in the making; empty.
 std::string& scratch() {
   constexpr std::size_t kKept = std::size_t{1} << 20;
@@ -80,37 +75,6 @@ Millis to_millis(std::chrono::seconds time) { return std::chrono::milliseconds{t
 
 }  // namespace
 
-// --- WriterLock
-
-WriterLock::WriterLock(Entry& entry) : entry_(&entry) { ++writer_locks_held; }
-
-WriterLock::WriterLock(WriterLock&& other) noexcept
-    : entry_(std::exchange(other.entry_, nullptr)) {}
-
-WriterLock::~WriterLock() HYBRID_NO_ANALYSIS {
-  if (entry_ == nullptr) return;
-  --writer_locks_held;
-  entry_->writer.unlock();
-}
-
-Result<WriterLock> WriterLock::take(Entry& entry) HYBRID_NO_ANALYSIS {
-  if (entry.writer.held_by_this_thread()) {
-    return std::unexpected(Error{
-        Errc::locked, "this thread is inside update() of the session: use what update() passes"});
-  }
-  if (writer_locks_held == 0) {
-    entry.writer.lock();
-  } else if (!entry.writer.try_lock_for(kPatience)) {
-    return std::unexpected(Error{Errc::timeout, "another update() holds the session for too long"});
-  }
-  return WriterLock{entry};
-}
-
-std::optional<WriterLock> WriterLock::try_take(Entry& entry) HYBRID_NO_ANALYSIS {
-  if (!entry.writer.try_lock()) return std::nullopt;
-  return WriterLock{entry};
-}
-
 // --- Opening and closing
 
 EmbeddedStore::EmbeddedStore(Options options)
@@ -141,9 +105,9 @@ Result<void> EmbeddedStore::start() {
     if (auto made = files.make_directory(options_.directory); !made) return made;
     // Before the lock, which makes a file: a directory of something else is left as it was.
     if (auto readable = scf::check_is_store(files, options_.directory); !readable) return readable;
-    auto lock = files.lock(options_.directory);
-    if (!lock) return std::unexpected(lock.error());
-    lock_ = std::move(*lock);
+    auto directory_lock = files.lock(options_.directory);
+    if (!directory_lock) return std::unexpected(directory_lock.error());
+    lock_ = std::move(*directory_lock);
     auto recovered = recover(files, options_.directory, *table_, params.on_recovery_progress);
     if (!recovered) return std::unexpected(recovered.error());
     recovery_ = std::move(recovered->report);
@@ -159,11 +123,26 @@ Result<void> EmbeddedStore::start() {
          .first_segment_bytes = std::min(options_.first_segment_bytes, params.segment_bytes),
          .durability = params.durability,
          .sync_interval = params.sync_interval,
-         .background = options_.background},
+         .background = options_.background,
+         .on_segment =
+             [this] {
+               {
+                 const MutexLock lock{thread_mutex_};
+                 log_grew_ = true;
+               }
+               wake_up_.notify_all();
+             }},
         recovered->log, opened_at);
     if (!log) return std::unexpected(log.error());
     log_ = std::move(*log);
     if (!recovery_.clean_close) excuse_lost_touches(opened_at);
+    const MutexLock lock{clean_mutex_};
+    cleaner_.emplace(Cleaner::Config{.table = *table_,
+                                     .log = *log_,
+                                     .clock = clock_,
+                                     .excused_until = excused_until_,
+                                     .bytes_min = options_.clean_bytes_min,
+                                     .slice_bytes = options_.clean_slice_bytes});
   }
   {
     const MutexLock lock{sweep_mutex_};
@@ -269,6 +248,7 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
         const SpinLockGuard data{entry->data};
         place = *logged;
         entry->set_times(place.time, place.time);
+        entry->anchor().store(place.lsn.value, std::memory_order_relaxed);
         entry->state = State::live;
         table_->live.fetch_add(1, std::memory_order_relaxed);
       }
@@ -349,9 +329,9 @@ Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::destroy(Entry& entr
   const Millis now = this->now();
   if (!alive(entry, now)) return std::optional<Removed>{};
   const Digest digest = entry.digest;
-  const auto logged =
-      log(make_record(Op::destroy, digest), now,
-          {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
+  const auto logged = log(make_record(Op::destroy, digest), now,
+                          {.room = CommitLog::Room::destroy,
+                           .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
   if (!logged) return std::unexpected(logged.error());
   const SpinLockGuard data{entry.data};
   bury(entry);
@@ -394,9 +374,9 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
     }
     const WriterLock placeholder_writer = WriterLock::adopt(*placeholder);
     PendingEntry pending{*table_, *placeholder};
-    const auto logged =
-        log(make_record(Op::change_id, old_digest, as_chars(new_digest.bytes)), now,
-            {.last_resort = true, .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
+    const auto logged = log(make_record(Op::change_id, old_digest, as_chars(new_digest.bytes)), now,
+                            {.room = CommitLog::Room::destroy,
+                             .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
     if (!logged) return std::unexpected(logged.error());
     pending.keep();
     {
@@ -437,7 +417,7 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
   place = *logged;
 
   const SpinLockGuard data{entry.data};
-  plan->apply(entry.block);
+  entry.change_block([&](PackedBlock& block) { plan->apply(block); });
   ++entry.rest().version;
   entry.touch(place.time);
   entry.logged_access().store(place.time, std::memory_order_relaxed);
@@ -522,6 +502,12 @@ Result<Stats> EmbeddedStore::stats() {
 Result<void> EmbeddedStore::flush() {
   if (auto checked = check_open(); !checked) return checked;
   return log_ ? log_->wait_durable(log_->last_lsn()) : Result<void>{};
+}
+
+Result<void> EmbeddedStore::compact(const OnProgress& on_progress) {
+  if (auto checked = check_open(); !checked) return checked;
+  const MutexLock lock{clean_mutex_};
+  return cleaner_ ? cleaner_->compact(on_progress) : Result<void>{};
 }
 
 Result<void> EmbeddedStore::on_event(std::function<void(const Event&)> fn) {

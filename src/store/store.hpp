@@ -1,12 +1,12 @@
 // The embedded store: the Provider that keeps sessions in memory and, unless it is `memory:`, in a log. It wires table,
-// log, recovery and expiry together; the rules S1..S11 of docs/durability.md are kept here.
+// log, recovery, expiry and cleaner together; the rules S1..S11 of docs/durability.md are kept here.
 //
 //   E1  A change is checked, then logged, then applied, all under the session's writer lock; what can fail (limits, memory, the
 //       log) comes before it is applied.
 //   E2  A session that is past a deadline is absent to every call, whether the sweep has come by or not.
 //   E3  Nothing of the store is touched through a handle before its entry was seen live under one of its locks: Table::close()
 //       makes all entries closed before the store goes.
-// Lock order: see table.hpp; the log's own lock comes last. No lock is held while user code runs, but the writer lock during update().
+// Lock order: sweep_mutex_ and clean_mutex_ first, then see table.hpp; the log's own lock comes last. No lock is held while user code runs, but the writer lock during update().
 #pragma once
 
 #include <atomic>
@@ -24,28 +24,12 @@
 #include "hybrid/provider.hpp"
 #include "io/file_system.hpp"
 #include "scf/record.hpp"
+#include "store/cleaner.hpp"
 #include "store/commit_log.hpp"
 #include "store/table.hpp"
+#include "store/writer_lock.hpp"
 
 namespace hybrid::store {
-
-// The writer lock of an entry, taken with care: a thread that is inside update() is told instead of waiting for itself, and one that
-// holds another session's lock does not wait for ever, since somebody may do the same the other way round.
-class WriterLock {
- public:
-  static Result<WriterLock> take(Entry& entry);
-  // Nothing if anybody holds it.
-  static std::optional<WriterLock> try_take(Entry& entry);
-  // For an entry whose lock this thread has already.
-  static WriterLock adopt(Entry& entry) { return WriterLock{entry}; }
-  WriterLock(WriterLock&& other) noexcept;
-  WriterLock& operator=(WriterLock&&) = delete;
-  ~WriterLock();
-
- private:
-  explicit WriterLock(Entry& entry);
-  Entry* entry_;
-};
 
 class EmbeddedStore final : public Provider {
  public:
@@ -56,6 +40,8 @@ class EmbeddedStore final : public Provider {
     const Clock* clock = nullptr;  // none: the system's
     bool background = true;        // false: the caller drives run_duties()
     std::uint64_t first_segment_bytes = std::uint64_t{4} << 20;
+    std::uint64_t clean_bytes_min = std::uint64_t{1} << 20;  // see Cleaner::Config
+    std::size_t clean_slice_bytes = std::size_t{64} << 10;
   };
 
   static Result<std::unique_ptr<EmbeddedStore>> open(Options options);
@@ -75,9 +61,10 @@ class EmbeddedStore final : public Provider {
   Result<void> for_each(const std::function<bool(Session&)>& fn) override;
   Result<Stats> stats() override;
   Result<void> flush() override;
+  Result<void> compact(const OnProgress& on_progress = {}) override;
   Result<void> on_event(std::function<void(const Event&)> fn) override;
 
-  // What the background threads do at each tick: expire, log touches that are due, sync, prepare.
+  // What the background threads do at each tick: expire, log touches that are due, sync, prepare, clean.
   void run_duties();
 
  private:
@@ -147,6 +134,8 @@ class EmbeddedStore final : public Provider {
   using Listener = std::shared_ptr<const std::function<void(const Event&)>>;
   Listener listener();
   void emit(Event::Kind kind, const Digest& digest);
+  // A slice of cleaning; how long to wait before the next, or nothing if there is none for now.
+  std::optional<std::chrono::microseconds> clean();
   void run_thread();
 
   // For StoreSession.
@@ -160,6 +149,8 @@ class EmbeddedStore final : public Provider {
   Table::Owner table_;
   std::unique_ptr<CommitLog> log_;  // none: memory only
   RecoveryReport recovery_;
+  // Access times up to this one were made up after a crash, by excuse_lost_touches().
+  Millis excused_until_ = 0;
 
   std::atomic<Millis> idle_timeout_{0};      // 0: none
   std::atomic<Millis> absolute_timeout_{0};  // 0: none
@@ -175,9 +166,13 @@ class EmbeddedStore final : public Provider {
   Mutex sweep_mutex_;  // one sweep at a time
   Millis touches_due_ HYBRID_GUARDED_BY(sweep_mutex_) = 0;
 
+  Mutex clean_mutex_;
+  std::optional<Cleaner> cleaner_ HYBRID_GUARDED_BY(clean_mutex_);  // none: memory only
+
   Mutex thread_mutex_;
   Condition wake_up_;
   bool stop_ HYBRID_GUARDED_BY(thread_mutex_) = false;
+  bool log_grew_ HYBRID_GUARDED_BY(thread_mutex_) = false;
   std::atomic<bool> closed_{true};  // until start() has come to its end
   std::thread thread_;
 };

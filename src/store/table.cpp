@@ -118,10 +118,24 @@ void Table::rename(Entry& entry, Entry& placeholder) {
 }
 
 void Entry::die(State as) {
+  const bool was_in_use = access.load(std::memory_order_relaxed) != kNever;
+  if (was_in_use) chunk().image_bytes.fetch_sub(image_bytes(), std::memory_order_relaxed);
   state = as;
   block = PackedBlock{};
   access.store(kNever, std::memory_order_relaxed);
   created().store(kNever, std::memory_order_relaxed);
+  anchor().store(kNoAnchor, std::memory_order_relaxed);
+}
+
+Chunk* Table::chunk(std::size_t i) {
+  const MutexLock lock{pool_mutex_};
+  return i < chunks_.size() ? chunks_[i].get() : nullptr;
+}
+
+std::uint64_t Table::image_bytes() {
+  std::uint64_t bytes = 0;
+  for_each_chunk([&](Chunk& chunk) { bytes += chunk.image_bytes.load(std::memory_order_relaxed); });
+  return bytes;
 }
 
 EntryRef Table::try_refer(Entry& entry) {
@@ -155,6 +169,8 @@ Entry* Table::allocate(const Digest& digest, Millis now) {
   entry->digest = digest;
   entry->state = State::pending;
   entry->rest().version = 0;
+  entry->anchor().store(0, std::memory_order_relaxed);
+  entry->chunk().image_bytes.fetch_add(entry->image_bytes(), std::memory_order_relaxed);
   entry->set_times(now, now);
   return entry;
 }

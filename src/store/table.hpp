@@ -34,7 +34,7 @@ class Table;
 struct Chunk;
 
 enum class State : std::uint8_t {
-  pending,  // being created: absent to all but the creator, who holds the writer lock
+  pending,  // being created or expired: absent to all but who does it, and holds the writer lock
   live,
   dead,    // destroyed or expired; handles may remain
   closed,  // the store was closed; handles may remain
@@ -52,24 +52,38 @@ struct alignas(64) Entry {
   std::atomic<Millis> access{kNever};  // the last access; kNever unless a session lives here
 
   static constexpr Millis kNever = std::numeric_limits<Millis>::max();
+  static constexpr std::uint64_t kNoAnchor = std::numeric_limits<std::uint64_t>::max();
 
   struct Rest {
     std::atomic<Millis> created{kNever};
     std::atomic<Millis> logged_access{0};
-    std::uint64_t version = 0;                // written under writer and data
+    std::uint64_t version = 0;  // written under writer and data
+    // The LSN of the create record or image that reading the log has to start from for this session. 0: it is being
+    // created; kNoAnchor unless a session lives here.
+    std::atomic<std::uint64_t> anchor{kNoAnchor};
     std::unique_ptr<std::string> renamed_to;  // the sid, if older handles were made under another
   };
   Chunk& chunk();
   Rest& rest();
   std::atomic<Millis>& created() { return rest().created; }
   std::atomic<Millis>& logged_access() { return rest().logged_access; }
+  std::atomic<std::uint64_t>& anchor() { return rest().anchor; }
 
   // Moves the last access time forward. Any thread, under data.
   void touch(Millis now);
   // All of its times, as they are in the log. Under writer and data.
   void set_times(Millis created_at, Millis accessed_at);
+  // Calls fn(PackedBlock&), which may change how much it holds. Under writer and data.
+  template <class F>
+  void change_block(F&& fn);
   // Frees its keys and values and takes its times out of sight. Under writer and data.
   void die(State as);
+  // About what an image of it takes in the log.
+  std::size_t image_bytes() const {
+    constexpr std::size_t kImage = 96;
+    constexpr std::size_t kKey = 6;
+    return kImage + block.content_bytes() + kKey * block.count();
+  }
 };
 
 static_assert(sizeof(Entry) == 64);
@@ -87,7 +101,8 @@ struct Chunk {
   // through the chunk; accesses in between leave them too low, which costs a look, not an error.
   std::atomic<Millis> access_floor{Entry::kNever};
   std::atomic<Millis> created_floor{Entry::kNever};
-  std::atomic<bool> touched{false};  // some access time is newer than what was logged
+  std::atomic<bool> touched{false};           // some access time is newer than what was logged
+  std::atomic<std::uint64_t> image_bytes{0};  // of the entries that are in use
 };
 
 // A counted reference to an entry.
@@ -143,16 +158,12 @@ class Table {
   // Calls fn(Chunk&) for all; new ones may or may not be included.
   template <class F>
   void for_each_chunk(F&& fn) {
-    for (std::size_t i = 0;; ++i) {
-      Chunk* chunk = nullptr;
-      {
-        const MutexLock lock{pool_mutex_};
-        if (i == chunks_.size()) return;
-        chunk = chunks_[i].get();
-      }
-      fn(*chunk);
-    }
+    for (std::size_t i = 0; Chunk* const next = chunk(i); ++i) fn(*next);
   }
+  // The ith chunk; null behind the last.
+  Chunk* chunk(std::size_t i);
+  // What a log takes that holds each session once.
+  std::uint64_t image_bytes();
   // A reference to an entry that was found by its place; nothing if it is free.
   static EntryRef try_refer(Entry& entry);
 
@@ -203,6 +214,15 @@ class Table {
 
 inline Chunk& Entry::chunk() { return *static_cast<Chunk*>(static_cast<void*>(this - slot)); }
 inline Entry::Rest& Entry::rest() { return chunk().rests[slot]; }
+
+template <class F>
+void Entry::change_block(F&& fn) {
+  const std::size_t before = image_bytes();
+  fn(block);
+  const std::size_t after = image_bytes();
+  // Unsigned: a difference below zero wraps, and so does the sum, back to what is right.
+  if (after != before) chunk().image_bytes.fetch_add(after - before, std::memory_order_relaxed);
+}
 
 inline void Entry::touch(Millis now) {
   if (access.load(std::memory_order_relaxed) >= now) return;

@@ -46,6 +46,8 @@ inline store::EmbeddedStore::Options options_for(FaultFileSystem& files, const C
   options.clock = &clock;
   options.background = false;
   options.first_segment_bytes = 4096;
+  options.clean_bytes_min = 1;
+  options.clean_slice_bytes = 200;
   return options;
 }
 
@@ -168,7 +170,12 @@ inline History run(const Workload& workload, FaultFileSystem& files, ManualClock
   if (auto opened = reopen(); !opened) return stop(opened.error());
   for (int step = 0; step < workload.steps; ++step) {
     clock.advance(std::chrono::milliseconds{random() % 3});
-    switch (random() % 16) {
+    switch (random() % 18) {
+      case 16: {
+        if (auto compacted = store->compact(); !compacted) return stop(compacted.error());
+        history.durable = history.acknowledged;
+        break;
+      }
       case 0: {
         if (auto flushed = store->flush(); !flushed) return stop(flushed.error());
         history.durable = history.acknowledged;

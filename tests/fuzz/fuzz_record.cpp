@@ -19,9 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!same || same->size() != changes->size()) std::abort();
   }
   if (const auto image = scf::parse_image(bytes)) {
-    std::string again;
-    append_image(again, *image);
-    const auto same = scf::parse_image(as_bytes(again));
+    const std::string again = scf::image_record(Digest{}, *image);
+    const auto records = scf::split_payload(as_bytes(again));
+    if (!records || records->size() != 1) std::abort();
+    const auto same = scf::parse_image(records->front().data);
     if (!same || same->entries != image->entries || same->version != image->version) std::abort();
   }
   static_cast<void>(scf::parse_touches(bytes));

@@ -202,9 +202,8 @@ TEST(Changes, AreRefusedWhenMalformed) {
 // --- Images
 
 std::string image_data(const Image& image) {
-  std::string data;
-  append_image(data, image);
-  return data;
+  const std::string record = image_record(Digest{}, image);
+  return record.substr(1 + kSidBytes, record.size() - kRecordOverheadBytes);
 }
 
 RC_GTEST_PROP(Images, ReadBackAsTheyWereAppended,
