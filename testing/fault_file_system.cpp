@@ -112,6 +112,12 @@ void FaultFileSystem::kill(const std::function<void()>& end_process) {
   entries_on_disk_ = as_it_is->entries_on_disk_;
 }
 
+std::size_t FaultFileSystem::bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [path, node] : entries_) bytes += node->now.size();
+  return bytes;
+}
+
 std::vector<std::byte>& FaultFileSystem::content(const std::string& path) {
   return entries_.at(path)->now;
 }
@@ -142,6 +148,9 @@ class FaultFileSystem::MemoryFile final : public io::File {
     if (auto begun = files_.begin(Kind::write, "write " + path_); !begun) return begun;
     const std::size_t end = offset + bytes.size();
     if (end > kFileBytesMax) return failed(Errc::io, "larger than a test's file may be");
+    if (files_.bytes_max_ && end > node_->now.size() &&
+        files_.bytes() + end - node_->now.size() > *files_.bytes_max_)
+      return failed(Errc::no_space, "the disk is full");
     if (node_->now.size() < end) node_->now.resize(end);
     std::copy(bytes.begin(), bytes.end(), node_->now.begin() + static_cast<std::ptrdiff_t>(offset));
     return {};

@@ -44,6 +44,8 @@ class FaultFileSystem final : public io::FileSystem {
     fail_after_ = and_after;
   }
   void stop_failing() { fail_at_.reset(); }
+  // How much all files together may take: a write beyond it is `no_space`.
+  void limit_bytes(std::size_t bytes) { bytes_max_ = bytes; }
   // What each operation was, for messages.
   const std::vector<std::string>& journal() const { return journal_; }
   int syncs() const { return syncs_; }
@@ -82,6 +84,7 @@ class FaultFileSystem final : public io::FileSystem {
   bool chance() { return (random_() & 1U) != 0; }
   void write_back_by_chance();
   static void write_back(Node& node);
+  std::size_t bytes() const;
 
   std::set<std::string> directories_;
   std::set<std::string> locked_;
@@ -95,6 +98,7 @@ class FaultFileSystem final : public io::FileSystem {
   std::optional<int> fail_at_;
   Errc fail_code_ = Errc::io;
   bool fail_after_ = false;
+  std::optional<std::size_t> bytes_max_;
   std::vector<std::string> journal_;
 };
 

@@ -92,7 +92,8 @@ class Provider {
   /// Returns when all changes before it survive power loss.
   [[nodiscard]] virtual Result<void> flush();
   /// Makes the log as short as it can be: every session is written once, and what was before is removed. Needs room for
-  /// that. The store does as much by itself as is worth it; other calls go on meanwhile.
+  /// that. The store does as much by itself as is worth it; other calls go on meanwhile, but it waits for an update() that
+  /// is under way. `locked` from within an update() or beside another compact().
   [[nodiscard]] virtual Result<void> compact(const OnProgress& on_progress = {});
   /// `fn` is called after each event, from the thread that caused it, and must not throw. Replaces the
   /// one before, of which a call may still be under way; empty to stop.

@@ -15,7 +15,6 @@
 #define HYBRID_SCOPED_CAPABILITY HYBRID_ANNOTATE(scoped_lockable)
 #define HYBRID_GUARDED_BY(mutex) HYBRID_ANNOTATE(guarded_by(mutex))
 #define HYBRID_REQUIRES(...) HYBRID_ANNOTATE(requires_capability(__VA_ARGS__))
-#define HYBRID_EXCLUDES(...) HYBRID_ANNOTATE(locks_excluded(__VA_ARGS__))
 #define HYBRID_ACQUIRE(...) HYBRID_ANNOTATE(acquire_capability(__VA_ARGS__))
 #define HYBRID_RELEASE(...) HYBRID_ANNOTATE(release_capability(__VA_ARGS__))
 #define HYBRID_TRY_ACQUIRE(...) HYBRID_ANNOTATE(try_acquire_capability(__VA_ARGS__))

@@ -21,6 +21,8 @@ inline constexpr std::uint8_t kOpMax = 4;
 std::string_view to_string(Op op);
 
 inline constexpr std::size_t kSidBytes = 32;
+// No record is larger, so no frame: four times what a session may hold, since small keys and values cost more to tell than to keep.
+inline constexpr std::size_t kRecordBytesMax = std::size_t{256} << 20;
 inline constexpr std::size_t kRecordOverheadBytes = 1 + kSidBytes + 4;  // OP, SID and LEN
 
 // One record within a payload.

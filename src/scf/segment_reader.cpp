@@ -86,6 +86,7 @@ Result<FrameOrEnd> SegmentReader::next(Lsn expected, std::optional<Offset> end) 
   if (header->first_lsn != expected) return bad("a frame with an unexpected LSN");
   if (header->payload_bytes > limit - at - kFrameHeaderBytes)
     return bad("a frame that runs past the end");
+  if (header->payload_bytes > kRecordBytesMax) return bad("a frame larger than any is");
 
   const auto payload = view(at + kFrameHeaderBytes, header->payload_bytes);
   if (!payload) return std::unexpected(payload.error());

@@ -40,7 +40,7 @@ void SegmentWriter::append(std::string_view record, const FrameContext& context)
 }
 
 std::span<std::byte> SegmentWriter::begin_record(std::size_t bytes, const FrameContext& context) {
-  HYBRID_ASSERT(fits(bytes));
+  HYBRID_ASSERT(bytes <= kRecordBytesMax && fits(bytes));
   if (frame_open_ && (frame_time_ != context.time || payload_bytes_ + bytes > kFramePayloadMax))
     end_frame();
   if (!frame_open_) begin_frame(FrameKind::records, context);

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "scf/format.hpp"
+#include "scf/record.hpp"
 
 namespace hybrid::scf {
 

@@ -28,16 +28,20 @@ std::optional<Cleaner::Pass> Cleaner::next_pass() {
   // A crash may have come between the mark and the removal.
   if (const scf::Lsn low_water = config_.log.low_water(); *end <= low_water)
     return Pass{.target = low_water};
-  const std::uint64_t bytes = config_.log.counters().bytes;
-  if (!is_due(bytes, *end)) return std::nullopt;
+  const CommitLog::Counters counters = config_.log.counters();
+  if (!is_due(counters.bytes, *end)) return std::nullopt;
+  // On a full disk each segment that goes makes room for the images that free the next.
+  if (counters.no_room) return Pass{.target = *end};
   const std::uint64_t wanted = kBegin * live_bytes_ / 4;
-  return Pass{.target = *config_.log.end_of_oldest(bytes - std::min(bytes, wanted))};
+  return Pass{.target =
+                  *config_.log.end_of_oldest(counters.bytes - std::min(counters.bytes, wanted))};
 }
 
 bool Cleaner::is_due(std::uint64_t log_bytes, scf::Lsn oldest_end) {
   const std::uint64_t quarters = 4 * log_bytes;
   if (log_bytes <= config_.bytes_min || quarters <= kNever * live_bytes_) return false;
   if (quarters > kBegin * live_bytes_) return true;
+  if (log_bytes == not_due_at_) return false;
   // Many sessions that were created empty, one after the other, have their anchors close together.
   std::uint64_t sessions = 0;
   std::uint64_t anchored = 0;
@@ -50,7 +54,9 @@ bool Cleaner::is_due(std::uint64_t log_bytes, scf::Lsn oldest_end) {
   });
   const double to_write = static_cast<double>(live_bytes_) * static_cast<double>(anchored) /
                           static_cast<double>(std::max<std::uint64_t>(sessions, 1));
-  return quarters + 4 * static_cast<std::uint64_t>(to_write) > kPeak * live_bytes_;
+  const bool due = quarters + 4 * static_cast<std::uint64_t>(to_write) > kPeak * live_bytes_;
+  if (!due) not_due_at_ = log_bytes;
+  return due;
 }
 
 std::chrono::microseconds Cleaner::pause() const {
@@ -65,14 +71,22 @@ std::chrono::microseconds Cleaner::pause() const {
 Result<std::optional<std::chrono::microseconds>> Cleaner::step() {
   if (!pass_) pass_ = next_pass();
   if (!pass_) return std::nullopt;
-  const auto at_end = advance(*pass_, config_.slice_bytes, IfBusy::put_off);
+  // Out of the way while it is worked on: one that ends with an error, or an exception, has left sessions out. The next one
+  // finds them, and those that were written have their anchors behind it.
+  Pass pass = std::move(*pass_);
+  pass_.reset();
+  const auto at_end = advance(pass, config_.slice_bytes, IfBusy::put_off);
   if (!at_end) return std::unexpected(at_end.error());
   if (*at_end) {
-    if (auto visited = visit_busy(*pass_); !visited) return std::unexpected(visited.error());
-    if (!pass_->busy.empty()) return std::nullopt;
-    if (auto finished = finish(*pass_); !finished) return std::unexpected(finished.error());
-    pass_.reset();
+    if (auto visited = visit_busy(pass); !visited) return std::unexpected(visited.error());
+    if (pass.busy.empty()) {
+      if (auto finished = finish(pass); !finished) return std::unexpected(finished.error());
+      return pause();
+    }
   }
+  const bool waits = *at_end;
+  pass_ = std::move(pass);
+  if (waits) return std::nullopt;
   return pause();
 }
 
@@ -168,6 +182,9 @@ Result<std::size_t> Cleaner::write_image(Entry& entry) {
   if (!place) return std::unexpected(place.error());
   entry.anchor().store(place->lsn.value, std::memory_order_relaxed);
   entry.logged_access().store(numbers.last_access, std::memory_order_relaxed);
+  // A touch that came meanwhile may be in the log, but before the image, which does not know of it.
+  if (entry.access.load(std::memory_order_relaxed) > accessed)
+    entry.chunk().touched.store(true, std::memory_order_relaxed);
   return record.bytes();
 }
 

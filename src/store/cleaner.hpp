@@ -66,6 +66,7 @@ class Cleaner {
   const Config config_;
   std::optional<Pass> pass_;
   std::uint64_t live_bytes_ = 0;  // of a log that holds each session once; when the pass began
+  std::uint64_t not_due_at_ = 0;  // a log of this size was looked at already
 };
 
 }  // namespace hybrid::store

@@ -103,21 +103,16 @@ Result<void> CommitLog::sync_now() {
 }
 
 // Lets go of mutex_ meanwhile. Nobody else may be syncing.
-void CommitLog::sync_for_all() {
+void CommitLog::sync_for_all() HYBRID_NO_ANALYSIS {
   HYBRID_ASSERT(!syncing_);
   syncing_ = true;
   mutex_.unlock();
-  try {
-    sync_once();
-  } catch (...) {  // out of memory; others must not wait for us for ever
-    mutex_.lock();
-    syncing_ = false;
-    changed_.notify_all();
-    throw;
-  }
-  mutex_.lock();
-  syncing_ = false;
-  changed_.notify_all();
+  const struct Relock {
+    Mutex& mutex;
+    ~Relock() HYBRID_NO_ANALYSIS { mutex.lock(); }
+  } relock{mutex_};
+  const Lowered syncing{*this, &CommitLog::syncing_};
+  sync_once();
 }
 
 // By the one thread that has set syncing_.
@@ -201,37 +196,45 @@ void CommitLog::run_duties() {
     if (sync || !retired.empty()) syncing_ = true;
   }
   if (sync || !retired.empty()) {
+    const Lowered syncing{*this, &CommitLog::syncing_};
     if (sync) sync_once();
     release(retired, false);
-    {
-      const MutexLock lock{mutex_};
-      syncing_ = false;
-    }
-    changed_.notify_all();
   }
   prepare_spare();
 }
 
+void CommitLog::try_duties(bool all) noexcept {
+  try {
+    if (all)
+      run_duties();
+    else
+      prepare_spare();
+  } catch (...) {
+  }
+}
+
 void CommitLog::run_thread() {
   using std::chrono::steady_clock;
-  prepare_spare();
+  try_duties(false);
+  std::uint64_t seen = 0;
+  auto last_duties = steady_clock::now();
   for (;;) {
-    const auto woken_at = steady_clock::now();
-    mutex_.lock();
-    const std::uint64_t seen = wake_ups_;
-    const auto interval = durability_ == Durability::interval ? sync_interval_ : kTickMax;
-    const bool tries_again = no_room_.has_value() && kTickMax < interval;
-    const bool woken =
-        changed_.wait_for(mutex_, tries_again ? kTickMax : interval,
+    bool woken = false;
+    bool all = true;
+    {
+      const MutexLock lock{mutex_};
+      const auto interval = durability_ == Durability::interval ? sync_interval_ : kTickMax;
+      const auto next_duties = last_duties + interval;
+      const auto next_try = no_room_ ? steady_clock::now() + kTickMax : next_duties;
+      changed_.wait_until(mutex_, std::min(next_duties, next_try),
                           [&]() HYBRID_REQUIRES(mutex_) { return stop_ || wake_ups_ != seen; });
-    const bool stop = stop_;
-    mutex_.unlock();
-    if (stop) return;
-    if (tries_again && !woken && steady_clock::now() - woken_at < interval) {
-      prepare_spare();
-    } else {
-      run_duties();
+      if (stop_) return;
+      woken = wake_ups_ != seen;
+      seen = wake_ups_;
+      all = woken || steady_clock::now() >= next_duties;
     }
+    if (all) last_duties = steady_clock::now();
+    try_duties(all);
     if (woken && config_.on_segment) config_.on_segment();
   }
 }
@@ -251,6 +254,7 @@ CommitLog::Counters CommitLog::counters() const {
   Counters counters = counters_;
   counters.last_lsn = next_lsn_ - 1;
   counters.durable = durable_;
+  counters.no_room = no_room_.has_value();
   counters.segments = closed_segments_.size() + (current_ ? 1 : 0);
   for (const ClosedSegment& segment : closed_segments_) counters.bytes += segment.bytes;
   if (current_) counters.bytes += current_->writer->end().value;

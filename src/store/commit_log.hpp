@@ -74,6 +74,7 @@ class CommitLog {
     scf::Lsn durable;
     std::uint64_t records_appended = 0;
     std::uint64_t syncs = 0;
+    bool no_room = false;  // no spare can be prepared
   };
 
   // Goes on after `summary`, which must be sound or torn. Writes only if the log has records that may not be on the disk.
@@ -143,11 +144,31 @@ class CommitLog {
     bool closed = false;  // by the process that had it before
   };
 
+  // Lowers a flag at the end, come what may: others must not wait for it for ever.
+  class Lowered {
+   public:
+    Lowered(CommitLog& log, bool CommitLog::* flag) : log_(log), flag_(flag) {}
+    Lowered(const Lowered&) = delete;
+    Lowered& operator=(const Lowered&) = delete;
+    ~Lowered() {
+      {
+        const MutexLock lock{log_.mutex_};
+        log_.*flag_ = false;
+      }
+      log_.changed_.notify_all();
+    }
+
+   private:
+    CommitLog& log_;
+    bool CommitLog::* flag_;
+  };
+
   explicit CommitLog(Config config) : config_(std::move(config)) {}
 
   void take_predecessor(const scf::LogSummary& summary) HYBRID_REQUIRES(mutex_);
   void sort_segments(const scf::LogSummary& summary) HYBRID_REQUIRES(mutex_);
   Result<void> repeat_tail(const scf::LogSummary& summary, Millis now);
+  Result<void> empty_unused(const scf::LogSummary& summary);
   Result<std::unique_ptr<io::File>> seal_file(Predecessor& predecessor, scf::Lsn next,
                                               scf::FrameContext context);
   Result<void> begin_after_crash(Millis now) HYBRID_REQUIRES(mutex_);
@@ -184,6 +205,8 @@ class CommitLog {
   std::unexpected<Error> failure() const HYBRID_REQUIRES(mutex_);
   Result<void> check_open() const HYBRID_REQUIRES(mutex_);
   void run_thread();
+  // run_duties() or less; out of memory, say, it is tried again at the next tick.
+  void try_duties(bool all) noexcept;
 
   const Config config_;
 

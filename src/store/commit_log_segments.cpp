@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 
 #include "base/assert.hpp"
 #include "base/digest.hpp"
@@ -15,9 +16,13 @@ using scf::FrameKind;
 using scf::Lsn;
 using scf::Offset;
 
-std::uint64_t random_epoch() {
+Result<std::uint64_t> random_epoch() {
   std::uint64_t epoch = 0;
-  while (epoch == 0) fill_random(std::as_writable_bytes(std::span{&epoch, 1}));
+  try {
+    while (epoch == 0) fill_random(std::as_writable_bytes(std::span{&epoch, 1}));
+  } catch (const std::runtime_error&) {
+    return std::unexpected(Error{Errc::io, "the system has no randomness to mark a segment with"});
+  }
   return epoch;
 }
 
@@ -74,7 +79,7 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Config config, const scf::Log
 
 // What follows the last durable record may be in the page cache only, markers and all, unless a close came to its end.
 void CommitLog::take_predecessor(const scf::LogSummary& summary) {
-  if (!summary.last_durable) return;
+  if (!summary.last_durable && !(summary.closed && summary.last)) return;
   const std::size_t index = summary.closed ? *summary.last : summary.last_durable->segment;
   const scf::SegmentSummary& segment = summary.segments[index];
   predecessor_ = Predecessor{.number = segment.number,
@@ -109,7 +114,9 @@ Result<std::shared_ptr<CommitLog::Segment>> CommitLog::prepare(scf::SegmentNumbe
   segment->number = number;
   segment->path = config_.directory + "/" + scf::segment_name(number);
   segment->bytes = bytes;
-  segment->epoch = random_epoch();
+  const auto epoch = random_epoch();
+  if (!epoch) return std::unexpected(epoch.error());
+  segment->epoch = *epoch;
   const auto fill = [&]() -> Result<void> {
     auto file = config_.files.open(segment->path, io::OpenMode::create_new);
     if (!file) return std::unexpected(file.error());
@@ -156,27 +163,27 @@ void CommitLog::prepare_spare() {
     bytes = next_segment_bytes();
     obsolete = std::exchange(obsolete_, {});
     // After a crash the predecessor may have been cut already, which only the segment that did so explains: it stays until
-    // the next one does.
-    if (current_ || !predecessor_ || predecessor_->closed) {
+    // the next one does. And a log in which nothing counts any more stays until there is another.
+    if (current_ || (predecessor_ && predecessor_->closed)) {
       obsolete.insert(obsolete.end(), superseded_.begin(), superseded_.end());
       superseded_.clear();
       std::ranges::sort(obsolete);  // names sort by number
     }
     sync_zeros = syncs_zeros();
   }
+  const Lowered preparing{*this, &CommitLog::preparing_};
   auto prepared = prepare(number, bytes, sync_zeros);
   if (prepared) remove_obsolete(std::move(obsolete));
   {
     const MutexLock lock{mutex_};
-    preparing_ = false;
     if (prepared) {
       spare_ = std::move(*prepared);
       no_room_.reset();
     } else {
       no_room_ = prepared.error();
+      obsolete_.insert(obsolete_.end(), obsolete.begin(), obsolete.end());
     }
   }
-  changed_.notify_all();
 }
 
 // L5: a spare stands in for unused files that a seal may count on, and the chain's last segment, which may have
@@ -313,13 +320,16 @@ Result<void> CommitLog::roll(std::size_t record_bytes, Millis now) {
 }
 
 void CommitLog::retire_current(bool seal) {
-  if (seal) current_->writer->mark(FrameKind::seal, context(last_time_));
-  predecessor_ = Predecessor{.number = current_->number,
-                             .epoch = current_->epoch,
-                             .path = current_->path,
-                             .end = current_->writer->end()};
+  // What may run out of memory comes first: a seal that is written and not acted upon would be followed by records.
+  Predecessor predecessor{
+      .number = current_->number, .epoch = current_->epoch, .path = current_->path, .end = {}};
+  retired_.reserve(retired_.size() + 1);
   closed_segments_.push_back(
-      {.path = current_->path, .first_lsn = current_->first_lsn, .bytes = predecessor_->end.value});
+      {.path = current_->path, .first_lsn = current_->first_lsn, .bytes = 0});
+  if (seal) current_->writer->mark(FrameKind::seal, context(last_time_));
+  predecessor.end = current_->writer->end();
+  closed_segments_.back().bytes = predecessor.end.value;
+  predecessor_ = std::move(predecessor);
   retired_.push_back(std::move(current_));
 }
 
@@ -346,6 +356,19 @@ Result<void> CommitLog::begin_after_crash(Millis now) {
   return {};
 }
 
+// The room that the process before had prepared. A header's worth is left, since a seal promises that a file is there.
+Result<void> CommitLog::empty_unused(const scf::LogSummary& summary) {
+  for (const scf::SegmentSummary& segment : summary.segments) {
+    if (segment.role != scf::SegmentRole::unused) continue;
+    auto file = config_.files.open(segment.path, io::OpenMode::read_write);
+    if (!file) return std::unexpected(file.error());
+    const std::uint64_t kept =
+        std::min<std::uint64_t>(segment.file_bytes, scf::kSegmentHeaderBytes);
+    if (auto cut = (*file)->truncate(kept); !cut) return cut;
+  }
+  return {};
+}
+
 // docs/formats/scf.md, section 5: what may be in the page cache only is written once more.
 Result<void> CommitLog::repeat_tail(const scf::LogSummary& summary, Millis now) {
   const scf::FramePlace& first = summary.not_durable.front();
@@ -358,7 +381,12 @@ Result<void> CommitLog::repeat_tail(const scf::LogSummary& summary, Millis now) 
   const MutexLock lock{mutex_};
   const Lsn next = next_lsn_;
   next_lsn_ = first.first_lsn;  // as header_for() wants it
-  auto prepared = prepare(next_number_, scf::align_up(bytes, scf::kSyncAlignment), true);
+  const std::uint64_t segment_bytes = scf::align_up(bytes, scf::kSyncAlignment);
+  auto prepared = prepare(next_number_, segment_bytes, true);
+  if (!prepared && prepared.error().code() == Errc::no_space) {
+    if (auto made = empty_unused(summary); !made) return made;
+    prepared = prepare(next_number_, segment_bytes, true);
+  }
   if (!prepared) return std::unexpected(prepared.error());
   next_number_ = {next_number_.value + 1};
   begin(std::move(*prepared));
@@ -447,10 +475,12 @@ Result<void> CommitLog::discard_before(Lsn low_water, Millis now) {
       path = closed_segments_.front().path;
     }
     if (auto removed = config_.files.remove(path); !removed) return removed;
+    // One after the other, so that what a power cut leaves is the end of the chain.
+    if (auto synced = config_.files.sync_directory(config_.directory); !synced) return synced;
     const MutexLock lock{mutex_};
     closed_segments_.pop_front();
   }
-  return config_.files.sync_directory(config_.directory);
+  return {};
 }
 
 void CommitLog::set_live_bytes(std::uint64_t bytes) {

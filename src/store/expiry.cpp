@@ -6,6 +6,7 @@
 // bytes for 256 sessions, the times of chunks that may hold an outdated one, and the entries of outdated ones only.
 
 #include <algorithm>
+#include <new>
 
 #include "store/store.hpp"
 
@@ -52,28 +53,21 @@ Result<std::optional<CommitLog::Place>> EmbeddedStore::expire(Entry& entry,
   return std::optional{*logged};
 }
 
-Result<void> EmbeddedStore::expire_if_due(Entry& entry) {
-  std::optional<CommitLog::Place> place;
-  Digest digest;
-  {
-    const auto writer = WriterLock::take(entry);
-    if (!writer) return std::unexpected(writer.error());
-    digest = entry.digest;
-    auto expired = expire(entry, past_deadline(now()));
-    if (!expired) return std::unexpected(expired.error());
-    place = *expired;
-  }
-  if (!place) return {};
-  emit(Event::Kind::expired, digest);
-  return acknowledge(*place);
+Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::expire_if_due(Entry& entry) {
+  const auto writer = WriterLock::take(entry);
+  if (!writer) return std::unexpected(writer.error());
+  const Digest digest = entry.digest;
+  const auto expired = expire(entry, past_deadline(now()));
+  if (!expired) return std::unexpected(expired.error());
+  if (!*expired) return std::optional<Removed>{};
+  return std::optional{Removed{digest, **expired, Event::Kind::expired}};
 }
 
 Result<std::size_t> EmbeddedStore::sweep(const Outdated& outdated) {
   std::vector<Removed> removed;
   Result<void> result = remove_outdated(outdated, removed);
   for (const Removed& session : removed) {
-    emit(Event::Kind::expired, session.digest);
-    if (auto done = acknowledge(session.place); !done && result) result = done;
+    if (auto done = conclude(session); !done && result) result = done;
   }
   if (!result) return std::unexpected(result.error());
   return removed.size();
@@ -85,9 +79,10 @@ Result<void> EmbeddedStore::remove_outdated(const Outdated& outdated,
   Result<void> result{};
   table_->for_each_chunk([&](Chunk& chunk) {
     if (!outdated.may_match_in(chunk) || !result) return;
-    // Entries that move in from now on lower the floors themselves.
+    // Entries that move in from now on lower the floors themselves: see set_times().
     chunk.access_floor.store(Entry::kNever, std::memory_order_relaxed);
     chunk.created_floor.store(Entry::kNever, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     Millis access_floor = Entry::kNever;
     Millis created_floor = Entry::kNever;
     for (Entry& place : chunk.entries) {
@@ -109,10 +104,11 @@ Result<void> EmbeddedStore::remove_if_outdated(Entry& place, const Outdated& out
   const auto writer = WriterLock::try_take(*entry);
   if (!writer) return {};
   const Digest digest = entry->digest;
-  removed.reserve(removed.size() + 1);  // before it is logged
+  if (removed.size() == removed.capacity())
+    removed.reserve(2 * removed.size() + 1);  // before it is logged
   const auto destroyed = expire(*entry, outdated);
   if (!destroyed) return std::unexpected(destroyed.error());
-  if (*destroyed) removed.push_back({digest, **destroyed});
+  if (*destroyed) removed.push_back({digest, **destroyed, Event::Kind::expired});
   return {};
 }
 
@@ -157,7 +153,7 @@ struct PendingTouch {
 
 }  // namespace
 
-Result<void> EmbeddedStore::log_touches() {
+Result<void> EmbeddedStore::log_touches(Touches which) {
   std::vector<PendingTouch> batch;
   Result<void> result{};
 
@@ -187,14 +183,15 @@ Result<void> EmbeddedStore::log_touches() {
   };
 
   table_->for_each_chunk([&](Chunk& chunk) {
-    if (!result || !chunk.touched.exchange(false, std::memory_order_relaxed)) return;
+    const bool touched = chunk.touched.exchange(false, std::memory_order_relaxed);
+    if (!result || !(touched || which == Touches::all)) return;
     for (Entry& place : chunk.entries) {
       const Millis accessed = place.access.load(std::memory_order_relaxed);
       if (accessed == Entry::kNever) continue;
-      // A made-up time is not logged: an excuse on top of an excuse would keep a session that nobody uses.
-      if (accessed <=
-          std::max(excused_until_, place.logged_access().load(std::memory_order_relaxed)))
-        continue;
+      if (accessed <= place.logged_access().load(std::memory_order_relaxed)) continue;
+      // A made-up time is not logged as long as another crash may come: an excuse on top of an excuse would keep a session that
+      // nobody uses.
+      if (accessed <= excused_until_ && which == Touches::since) continue;
       EntryRef entry = Table::try_refer(place);
       if (!entry) continue;
       {
@@ -237,7 +234,7 @@ void EmbeddedStore::run_duties() {
     const MutexLock lock{sweep_mutex_};
     if (now >= touches_due_) {
       touches_due_ = now + touch_interval();
-      static_cast<void>(log_touches());
+      static_cast<void>(log_touches(Touches::since));
     }
   }
   if (!log_ || options_.background) return;
@@ -249,9 +246,12 @@ void EmbeddedStore::run_duties() {
 std::optional<std::chrono::microseconds> EmbeddedStore::clean() {
   if (!log_ || !clean_mutex_.try_lock()) return std::nullopt;  // somebody compacts
   const MutexLock lock{clean_mutex_, std::adopt_lock};
-  const auto pause = cleaner_->step();
-  // A full disk or a failed log is reported to who makes changes; here it only means to try again later.
-  return pause ? *pause : std::nullopt;
+  // A full disk or a failed log is reported to who makes changes; here it only means to try again later, as does a lack of memory.
+  try {
+    if (const auto pause = cleaner_->step()) return *pause;
+  } catch (const std::bad_alloc&) {
+  }
+  return std::nullopt;
 }
 
 void EmbeddedStore::run_thread() {
@@ -270,7 +270,10 @@ void EmbeddedStore::run_thread() {
       if (stop_) return;
       if (steady_clock::now() >= next_duties) break;
     }
-    run_duties();
+    try {
+      run_duties();
+    } catch (const std::bad_alloc&) {  // the next tick tries again
+    }
   }
 }
 

@@ -11,6 +11,9 @@ std::unexpected<Error> wrong_url(std::string_view url, const char* why) {
       Error{Errc::invalid_argument, "cannot open '" + std::string{url} + "': " + why});
 }
 
+// Without what may follow, a password for one.
+std::string_view scheme_of(std::string_view url) { return url.substr(0, url.find(':') + 3); }
+
 }  // namespace
 
 Result<std::unique_ptr<Provider>> open(std::string_view url, Params params) {
@@ -23,7 +26,8 @@ Result<std::unique_ptr<Provider>> open(std::string_view url, Params params) {
     std::string_view directory = url.starts_with(kFile) ? url.substr(kFile.size()) : url;
     const std::size_t scheme = directory.find("://");
     if (scheme != std::string_view::npos && directory.find('/') == scheme + 1) {
-      return wrong_url(url, "no provider for it; name a directory, 'file:DIR' or 'memory:'");
+      return wrong_url(scheme_of(directory),
+                       "no provider for it; name a directory, 'file:DIR' or 'memory:'");
     }
     while (directory.size() > 1 && directory.ends_with('/')) directory.remove_suffix(1);
     if (directory.empty()) return wrong_url(url, "the directory's name is empty");

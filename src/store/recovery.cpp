@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/assert.hpp"
+#include "hybrid/params.hpp"
 
 namespace hybrid::store {
 namespace {
@@ -17,6 +18,11 @@ class Replay {
   Result<void> apply(const scf::SegmentSummary& segment, const scf::Frame& frame) {
     if (!lost_start_) lost_start_ = segment.header.predecessor.value != 0;
     scf::Lsn lsn = frame.header.first_lsn;
+    if (!is_sane(frame.header.time)) {
+      return std::unexpected(Error{
+          Errc::corrupt,
+          segment.path + ", offset " + std::to_string(frame.at.value) + ": a time that cannot be"});
+    }
     for (const scf::Record& record : frame.records) {
       if (const char* const wrong = apply(record, lsn, frame.header.time)) {
         return std::unexpected(
@@ -29,6 +35,12 @@ class Replay {
   }
 
  private:
+  // Of 1970 to 9999: nothing that is computed with it overflows.
+  static bool is_sane(Millis time) {
+    constexpr Millis kMax = 253'402'300'800'000;
+    return time >= 0 && time < kMax;
+  }
+
   // What is wrong with it, or nothing. Nobody else has the table yet: locks are taken only where it wants them.
   const char* apply(const scf::Record& record, scf::Lsn lsn, Millis time) {
     switch (record.op) {
@@ -67,14 +79,19 @@ class Replay {
       return add(record.sid, lsn, time) ? nullptr : "it creates a session that lives";
     const auto image = scf::parse_image(record.data);
     if (!image) return "a malformed image";
+    if (!is_sane(image->created) || !is_sane(image->last_access)) return "a time that cannot be";
     if (const EntryRef before = table_.find(record.sid)) remove(before);
     const EntryRef entry = add(record.sid, lsn, time);
     entry->set_times(image->created, image->last_access);
     entry->rest().version = image->version;
+    std::size_t bytes = 0;
+    for (const auto& [key, value] : image->entries)
+      bytes += PackedBlock::entry_bytes(key.size(), value.size());
     entry->change_block([&](PackedBlock& block) {
-      for (const auto& [key, value] : image->entries) set(block, key, value);
+      block.reserve(bytes, image->entries.size());
+      for (const auto& [key, value] : image->entries) block.set(key, value);
     });
-    return nullptr;
+    return check_size(*entry);
   }
 
   const char* destroy(const scf::Record& record) {
@@ -98,6 +115,11 @@ class Replay {
     return nullptr;
   }
 
+  static const char* check_size(const Entry& entry) {
+    return entry.block.content_bytes() > kSessionBytesMax ? "a session larger than any is"
+                                                          : nullptr;
+  }
+
   static void set(PackedBlock& block, std::string_view key, std::string_view value) {
     block.reserve(block.room_for(key, value), 1);
     block.set(key, value);
@@ -118,6 +140,7 @@ class Replay {
         }
       }
     });
+    if (const char* const wrong = check_size(*entry)) return wrong;
     ++entry->rest().version;
     entry->access.store(time, std::memory_order_relaxed);
     entry->logged_access().store(time, std::memory_order_relaxed);
@@ -129,6 +152,7 @@ class Replay {
     if (!touches) return "malformed touches";
     for (const scf::Touch& touch : *touches) {
       // Its session may have been destroyed or have changed its id while the batch was made.
+      if (!is_sane(touch.last_access)) return "a time that cannot be";
       const EntryRef entry = table_.find(touch.sid);
       if (!entry || touch.last_access <= entry->access.load(std::memory_order_relaxed)) continue;
       entry->access.store(touch.last_access, std::memory_order_relaxed);

@@ -153,7 +153,10 @@ Result<void> EmbeddedStore::start() {
   return {};
 }
 
-EmbeddedStore::~EmbeddedStore() { static_cast<void>(close()); }
+EmbeddedStore::~EmbeddedStore() {
+  static_cast<void>(close());
+  log_.reset();  // its thread calls us, also if opening failed half way
+}
 
 Result<void> EmbeddedStore::close() {
   {
@@ -166,7 +169,7 @@ Result<void> EmbeddedStore::close() {
   closed_ = true;
 
   Result<void> result{};
-  if (log_) result = log_touches();
+  if (log_) result = log_touches(Touches::all);
   table_->close();
   if (log_) {
     if (auto closed = log_->close(); !closed) result = closed;
@@ -269,7 +272,11 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
       if (entry->state == State::closed) return why_absent(*entry);
     }
     // Somebody is creating, destroying or renaming it, or it has expired: wait, clear up, and look again.
-    if (auto gone = expire_if_due(*entry); !gone) return std::unexpected(gone.error());
+    const auto gone = expire_if_due(*entry);
+    if (!gone) return std::unexpected(gone.error());
+    if (*gone) {
+      if (auto done = conclude(**gone); !done) return std::unexpected(done.error());
+    }
   }
 }
 
@@ -320,14 +327,19 @@ Result<void> EmbeddedStore::destroy(std::string_view sid) {
     if (!destroyed) return std::unexpected(destroyed.error());
     removed = *destroyed;
   }
-  if (!removed) return {};
-  emit(Event::Kind::destroyed, removed->digest);
-  return acknowledge(removed->place);
+  return removed ? conclude(*removed) : Result<void>{};
+}
+
+Result<void> EmbeddedStore::conclude(const Removed& removed) {
+  emit(removed.kind, removed.digest);
+  return acknowledge(removed.place);
 }
 
 Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::destroy(Entry& entry) {
   const Millis now = this->now();
-  if (!alive(entry, now)) return std::optional<Removed>{};
+  if (entry.state != State::live) return std::optional<Removed>{};
+  // One that is past a deadline and was not swept yet must be gone from the log, too: after a crash its deadline is later.
+  const bool expired = !alive(entry, now);
   const Digest digest = entry.digest;
   const auto logged = log(make_record(Op::destroy, digest), now,
                           {.room = CommitLog::Room::destroy,
@@ -335,7 +347,9 @@ Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::destroy(Entry& entr
   if (!logged) return std::unexpected(logged.error());
   const SpinLockGuard data{entry.data};
   bury(entry);
-  return std::optional{Removed{digest, *logged}};
+  if (expired) expired_.fetch_add(1, std::memory_order_relaxed);
+  return std::optional{
+      Removed{digest, *logged, expired ? Event::Kind::expired : Event::Kind::destroyed}};
 }
 
 Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view new_sid) {
@@ -353,6 +367,14 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
   if (!entry) return not_found();
   auto new_name = std::make_unique<std::string>(new_sid);
   CommitLog::Place place;
+  std::vector<Removed> expired;  // that had the new id
+  const struct Concluding {
+    EmbeddedStore& store;
+    std::vector<Removed>& removed;
+    ~Concluding() {
+      for (const Removed& session : removed) static_cast<void>(store.conclude(session));
+    }
+  } concluding{*this, expired};
   {
     const auto writer = WriterLock::take(*entry);
     if (!writer) return std::unexpected(writer.error());
@@ -370,7 +392,10 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
           return std::unexpected(Error{Errc::already_exists, "a live session has the new id"});
         }
       }
-      if (auto gone = expire_if_due(*placeholder); !gone) return gone;
+      expired.reserve(expired.size() + 1);
+      const auto gone = expire_if_due(*placeholder);
+      if (!gone) return std::unexpected(gone.error());
+      if (*gone) expired.push_back(**gone);
     }
     const WriterLock placeholder_writer = WriterLock::adopt(*placeholder);
     PendingEntry pending{*table_, *placeholder};
@@ -506,6 +531,14 @@ Result<void> EmbeddedStore::flush() {
 
 Result<void> EmbeddedStore::compact(const OnProgress& on_progress) {
   if (auto checked = check_open(); !checked) return checked;
+  // Another one is not waited for: it may be waiting for the session whose update() this call is in.
+  if (compacting_.exchange(true)) {
+    return std::unexpected(Error{Errc::locked, "another compact() is under way"});
+  }
+  const struct Done {
+    std::atomic<bool>& compacting;
+    ~Done() { compacting = false; }
+  } done{compacting_};
   const MutexLock lock{clean_mutex_};
   return cleaner_ ? cleaner_->compact(on_progress) : Result<void>{};
 }

@@ -6,7 +6,8 @@
 //   E2  A session that is past a deadline is absent to every call, whether the sweep has come by or not.
 //   E3  Nothing of the store is touched through a handle before its entry was seen live under one of its locks: Table::close()
 //       makes all entries closed before the store goes.
-// Lock order: sweep_mutex_ and clean_mutex_ first, then see table.hpp; the log's own lock comes last. No lock is held while user code runs, but the writer lock during update().
+// Lock order: sweep_mutex_ and clean_mutex_ first, then see table.hpp; the log's own lock comes last. No lock is held while user code runs, but
+// the writer lock during update(), and clean_mutex_ while compact() reports progress.
 #pragma once
 
 #include <atomic>
@@ -114,22 +115,29 @@ class EmbeddedStore final : public Provider {
   struct Removed {
     Digest digest;
     CommitLog::Place place;
+    Event::Kind kind;
   };
-  // Nothing if it is not alive. Under its writer lock; the event and the acknowledgement are the caller's.
+  // Tells the listener, and waits as the durability demands. With no lock held.
+  Result<void> conclude(const Removed& removed);
+  // Nothing if it is not there. Under its writer lock; the event and the acknowledgement are the caller's.
   Result<std::optional<Removed>> destroy(Entry& entry);
   // Takes the entry out of the table after its destroy was logged. Under writer and data.
   void bury(Entry& entry);
   // Destroys the entry if it is outdated still; nothing if it is not. Under its writer lock.
   Result<std::optional<CommitLog::Place>> expire(Entry& entry, const Outdated& outdated);
-  // Waits for whoever has the entry's writer lock, and destroys it if it is past a deadline.
-  Result<void> expire_if_due(Entry& entry);
+  // Waits for whoever has the entry's writer lock, and destroys it if it is past a deadline; the rest is the caller's.
+  Result<std::optional<Removed>> expire_if_due(Entry& entry);
   // Removes the outdated sessions, tells the listener, and says how many.
   Result<std::size_t> sweep(const Outdated& outdated);
   Result<void> remove_if_outdated(Entry& place, const Outdated& outdated,
                                   std::vector<Removed>& removed);
   Result<void> remove_outdated(const Outdated& outdated, std::vector<Removed>& removed);
   std::size_t count_outdated(const Outdated& outdated);
-  Result<void> log_touches();
+  enum class Touches : std::uint8_t {
+    since,  // the last round
+    all,    // that the log does not know of: the store is being closed
+  };
+  Result<void> log_touches(Touches which);
   void excuse_lost_touches(Millis now);
   using Listener = std::shared_ptr<const std::function<void(const Event&)>>;
   Listener listener();
@@ -166,6 +174,7 @@ class EmbeddedStore final : public Provider {
   Mutex sweep_mutex_;  // one sweep at a time
   Millis touches_due_ HYBRID_GUARDED_BY(sweep_mutex_) = 0;
 
+  std::atomic<bool> compacting_{false};
   Mutex clean_mutex_;
   std::optional<Cleaner> cleaner_ HYBRID_GUARDED_BY(clean_mutex_);  // none: memory only
 

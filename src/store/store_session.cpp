@@ -69,7 +69,7 @@ Result<void> StoreSession::destroy() {
     listener = store_.listener();  // the store may be closed as soon as the lock is let go
   }
   if (!removed) return {};
-  if (listener) (*listener)(Event{Event::Kind::destroyed, removed->digest.bytes});
+  if (listener) (*listener)(Event{removed->kind, removed->digest.bytes});
   return removed->place.waits ? store_.acknowledge(removed->place) : Result<void>{};
 }
 

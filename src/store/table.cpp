@@ -179,6 +179,8 @@ void Entry::set_times(Millis created_at, Millis accessed_at) {
   created().store(created_at, std::memory_order_relaxed);
   access.store(accessed_at, std::memory_order_relaxed);
   logged_access().store(accessed_at, std::memory_order_relaxed);
+  // Either a sweep that raises the floors sees the times, or this sees the raised floors.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   lower(chunk().created_floor, created_at);
   lower(chunk().access_floor, accessed_at);
 }

@@ -100,6 +100,22 @@ TEST(SyncFailure, StopsChangesForGoodAndLeavesReads) {
   EXPECT_FALSE(store->close()) << "a close that is not clean says so";
 }
 
+TEST(DiskFull, AKilledStoreOpensAgainInTheRoomThatItHadPrepared) {
+  FaultFileSystem files;
+  ManualClock clock;
+  auto store = open_on(files, clock, Durability::interval);
+  store->init("a").value().set("n", 1).value();
+  store->run_duties();
+  files.kill([&] { store.reset(); });
+  std::size_t used = 0;
+  for (const std::string& path : files.paths()) used += files.content(path).size();
+  files.limit_bytes(used);
+  auto opened = store::EmbeddedStore::open(options_for(files, clock, Durability::interval));
+  ASSERT_TRUE(opened.has_value()) << opened.error().message();
+  EXPECT_EQ((*opened)->find("a").value()->get<int>("n").value(), 1);
+  EXPECT_TRUE((*opened)->destroy("a").has_value());
+}
+
 TEST(DiskFull, RefusesChangesKeepsReadsLetsDestroysWorkAndRecovers) {
   FaultFileSystem files;
   ManualClock clock;

@@ -69,20 +69,28 @@ class PowerCut : public ::testing::TestWithParam<Mode> {
     }
     if (nested == 0) return;
     // The opening above was the nth operation's luck; now it crashes before each of its operations.
-    const int operations = disk->operations();
+    const int operations = [&] {
+      auto counting = after.restart(GetParam().survives, seed);
+      open_and_tick(*counting);
+      return counting->operations();
+    }();
     for (int cut = 0; cut < operations; ++cut) {
       auto crashing = after.restart(GetParam().survives, seed);
       crashing->cut_power_before(cut);
-      {
-        ManualClock clock{kStart};
-        auto store =
-            store::EmbeddedStore::open(options_for(*crashing, clock, GetParam().durability));
-        if (store) crashing->kill([&] { store->reset(); });
-      }
+      open_and_tick(*crashing);
       SCOPED_TRACE("and again before operation " + std::to_string(cut) + " of the recovery");
       check(*crashing, history, seed + static_cast<std::uint64_t>(cut) + 1, nested - 1);
       if (HasFatalFailure()) return;
     }
+  }
+
+  // At the first tick the next segment is prepared and what is not needed any more is removed.
+  static void open_and_tick(FaultFileSystem& disk) {
+    ManualClock clock{kStart};
+    auto store = store::EmbeddedStore::open(options_for(disk, clock, GetParam().durability));
+    if (!store) return;
+    (*store)->run_duties();
+    disk.kill([&] { store->reset(); });
   }
 
   static std::optional<std::size_t> reopen(FaultFileSystem& disk, const History& history,
@@ -120,7 +128,7 @@ TEST_P(PowerCut, KeepsWhatWasPromisedAtEveryOperation) {
       SCOPED_TRACE("seed " + std::to_string(seed) + ", power cut before operation " +
                    std::to_string(cut) + ", after " +
                    (files.journal().empty() ? "nothing" : files.journal().back()));
-      check(files, history, seed * 1000 + static_cast<std::uint64_t>(cut), cut % 7 == 0 ? 1 : 0);
+      check(files, history, seed * 1000 + static_cast<std::uint64_t>(cut), cut % 13 == 0 ? 1 : 0);
       if (HasFailure()) return;
     }
   }
@@ -137,7 +145,8 @@ TEST_P(PowerCut, KeepsWhatWasPromisedBetweenOperations) {
     const History history = run(workload, files, clock);
     ASSERT_EQ(history.failed_with, "");
     SCOPED_TRACE("seed " + std::to_string(seed) + ", stopped after step " + std::to_string(steps));
-    for (std::uint64_t luck = 1; luck <= 5; ++luck) check(files, history, luck, luck == 1 ? 2 : 0);
+    for (std::uint64_t luck = 1; luck <= 5; ++luck)
+      check(files, history, luck, luck != 1 ? 0 : seed % 4 == 0 ? 2 : 1);
     if (HasFailure()) return;
   }
 }

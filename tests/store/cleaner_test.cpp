@@ -256,6 +256,62 @@ TEST(Cleaner, GoesOnAfterAFullDisk) {
   EXPECT_EQ(log->find("a").value()->get<int>("n").value(), 1);
 }
 
+// What could not be written again is not forgotten: the segment that has it stays.
+TEST(Cleaner, ForgetsNobodyWhoWasBusyWhenTheDiskWasFull) {
+  SmallLog log;
+  auto busy = log->load("busy").value();
+  busy.set("large", std::string(12'000, 'l')).value();
+  auto session = log->load("a").value();
+  for (int i = 0; i < 2000; ++i) session.set("n", i).value();
+  busy.update([&](Session&) -> Result<void> {
+        log->run_duties();  // puts it off
+        return {};
+      })
+      .value();
+  log.files().fail_operation(log.files().operations() - 1, Errc::no_space, true);
+  for (int i = 0; i < 20; ++i) log->run_duties();
+  log.files().stop_failing();
+  for (int i = 0; i < 3; ++i) log->run_duties();
+  ASSERT_TRUE(busy.set("small", 1).has_value());
+  log.kill_and_reopen();
+  ASSERT_TRUE(log->exists("busy"));
+  EXPECT_EQ(log->find("busy").value()->get<std::string>("large").value(), std::string(12'000, 'l'));
+}
+
+TEST(Compact, BesideAnotherIsRefused) {
+  SmallLog log;
+  log->load("a").value().set("n", 1).value();
+  int inner = 0;
+  log->compact([&](std::uint64_t, std::uint64_t) {
+       ++inner;
+       EXPECT_EQ(log->compact().error().code(), Errc::locked);
+     })
+      .value();
+  EXPECT_GT(inner, 0);
+  EXPECT_TRUE(log->compact().has_value());
+}
+
+// A log in which nothing counts any more is still a log: its times and LSNs go on.
+TEST(Compact, OfAStoreWithoutSessionsKeepsTheLog) {
+  SmallLog log;
+  log->load("a").value();
+  log->destroy("a").value();
+  log->compact().value();
+  const auto last = log->stats().value().last_lsn;
+  for (int i = 0; i < 3; ++i) {
+    log.reopen();
+    log->run_duties();
+    EXPECT_EQ(log->stats().value().last_lsn, last);
+  }
+  log.kill_and_reopen();
+  log->run_duties();
+  EXPECT_EQ(log->stats().value().last_lsn, last);
+  EXPECT_EQ(log->size().value(), 0U);
+  log->load("b").value();
+  log.kill_and_reopen();
+  EXPECT_TRUE(log->exists("b"));
+}
+
 // Real files, real threads: readers and writers never see anything odd while the log is cleaned under them.
 TEST(Cleaner, WorksBesideReadersAndWriters) {
   const TempDirectory temporary;

@@ -573,6 +573,28 @@ TEST(Time, StandsStillWhileTheClockIsBehind) {
   }
 }
 
+// The excuse that a crash gives everybody must not undo a logout.
+TEST(Expiry, ASessionDestroyedAfterItsDeadlineStaysDestroyedOverACrash) {
+  const Params params{.idle_timeout = 600s};
+  for (const bool by_handle : {false, true}) {
+    DrivenStore store{params};
+    auto session = store.load("a");
+    ASSERT_TRUE(session.set("k", 1).has_value());
+    store.advance(601s);
+    ASSERT_TRUE((by_handle ? session.destroy() : store->destroy("a")).has_value());
+    store.kill_and_reopen({});
+    EXPECT_FALSE(store->exists("a"));
+  }
+}
+
+TEST(Gc, OfManyCostsWhatItRemoves) {
+  DrivenStore store{{}, false};
+  constexpr std::size_t kMany = 200'000;  // hours, if each removal cost in proportion to the others
+  for (std::size_t i = 0; i < kMany; ++i) store.load(std::to_string(i));
+  store.advance(10s);
+  EXPECT_EQ(store->gc(5s).value(), kMany);
+}
+
 TEST(Time, DoesNotRunBackwardsOverARestart) {
   for (const bool killed : {false, true}) {
     const Params params{.idle_timeout = 100s};
