@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/assert.hpp"
 #include "base/digest.hpp"
@@ -113,6 +114,13 @@ void CommitLog::sort_segments(const scf::LogSummary& summary) {
                                   .bytes = last ? predecessor_->end.value : segment.end.value});
     }
   }
+  // A superseded segment may continue an unused file, whose header a crash took: without it the segment would look like
+  // the rest of a log whose start is missing. So it goes after the segment.
+  const auto newer = std::ranges::partition(obsolete_, [&](const std::string& path) {
+    return superseded_.empty() || path > superseded_.back();
+  });
+  std::ranges::move(newer, std::back_inserter(superseded_));
+  obsolete_.erase(newer.begin(), newer.end());
 }
 
 // --- Segments
