@@ -185,6 +185,7 @@ class Reading {
     auto reader = SegmentReader::open(files_, summary.path);
     if (!reader) return std::unexpected(reader.error());
     log_.durable = std::max(log_.durable, summary.header.durable);
+    set_apart_durable();  // there may be no frame to do so
     summary.end = reader->position();
 
     FrameKind last_kind = FrameKind::records;
@@ -241,15 +242,18 @@ class Reading {
     if (!frame.records.empty()) {
       log_.not_durable.push_back({index, frame.at, end, frame.header.first_lsn, frame.last_lsn()});
     }
-    // Claims come in order, so what they cover is at the front.
-    const auto first = std::ranges::find_if(
-        log_.not_durable, [&](const FramePlace& place) { return place.last_lsn > log_.durable; });
-    if (first != log_.not_durable.begin()) {
-      log_.last_durable = *std::prev(first);
-      log_.not_durable.erase(log_.not_durable.begin(), first);
-    }
+    set_apart_durable();
     report_progress(read_before_ + end.value);
     return {};
+  }
+
+  // Claims come in order, so what they cover is at the front.
+  void set_apart_durable() {
+    const auto first = std::ranges::find_if(
+        log_.not_durable, [&](const FramePlace& place) { return place.last_lsn > log_.durable; });
+    if (first == log_.not_durable.begin()) return;
+    log_.last_durable = *std::prev(first);
+    log_.not_durable.erase(log_.not_durable.begin(), first);
   }
 
   void report_progress(std::uint64_t bytes) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <stdexcept>
 
 #include "base/assert.hpp"
@@ -79,13 +80,28 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Config config, const scf::Log
 
 // What follows the last durable record may be in the page cache only, markers and all, unless a close came to its end.
 void CommitLog::take_predecessor(const scf::LogSummary& summary) {
-  if (!summary.last_durable && !(summary.closed && summary.last)) return;
-  const std::size_t index = summary.closed ? *summary.last : summary.last_durable->segment;
+  const auto first = std::ranges::find_if(summary.segments, [](const auto& segment) {
+    return segment.role == scf::SegmentRole::chain;
+  });
+  std::size_t index = 0;
+  Offset end{scf::kSegmentHeaderBytes};
+  if (summary.closed) {
+    index = *summary.last;
+    end = summary.segments[index].end;
+  } else if (summary.last_durable) {
+    index = summary.last_durable->segment;
+    end = summary.last_durable->end;
+  } else if (first != summary.segments.end() && first->header.first_lsn > Lsn{1}) {
+    // The durable records were cleaned away. The first segment's header says so, and must go on saying so.
+    index = static_cast<std::size_t>(first - summary.segments.begin());
+  } else {
+    return;
+  }
   const scf::SegmentSummary& segment = summary.segments[index];
   predecessor_ = Predecessor{.number = segment.number,
                              .epoch = segment.header.epoch,
                              .path = segment.path,
-                             .end = summary.closed ? segment.end : summary.last_durable->end,
+                             .end = end,
                              .closed = summary.closed};
 }
 
@@ -103,6 +119,13 @@ void CommitLog::sort_segments(const scf::LogSummary& summary) {
                                   .bytes = last ? predecessor_->end.value : segment.end.value});
     }
   }
+  // A superseded segment may continue an unused file, whose header a crash took: without it the segment would look like
+  // the rest of a log whose start is missing. So it goes after the segment.
+  const auto newer = std::ranges::partition(obsolete_, [&](const std::string& path) {
+    return superseded_.empty() || path > superseded_.back();
+  });
+  std::ranges::move(newer, std::back_inserter(superseded_));
+  obsolete_.erase(newer.begin(), newer.end());
 }
 
 // --- Segments
