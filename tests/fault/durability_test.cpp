@@ -1,6 +1,9 @@
 // How often each durability syncs, and what the store does when it cannot write.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "testing/temp_directory.hpp"
 #include "tests/fault/workload.hpp"
 
 namespace hybrid::testing {
@@ -97,6 +100,24 @@ TEST(SyncFailure, StopsChangesForGoodAndLeavesReads) {
   EXPECT_EQ(store->flush().error().code(), Errc::io);
   EXPECT_TRUE(session.get<int>("n").value());
   EXPECT_TRUE(store->exists("a session"));
+  EXPECT_FALSE(store->close()) << "a close that is not clean says so";
+}
+
+TEST(WriteFailure, StopsChangesForGoodAndLeavesReads) {
+  const TempDirectory directory;
+  auto store = store::EmbeddedStore::open({.params = {.durability = Durability::os},
+                                           .files = &io::posix_file_system(),
+                                           .directory = directory.path() + "/store",
+                                           .background = false})
+                   .value();
+  auto session = store->init("a session").value();
+  session.set("n", 1).value();
+  // The mapping's pages cannot be had any more, as of a disk that was taken away.
+  std::filesystem::resize_file(directory.path() + "/store/0000000000000001.scf", 0);
+  EXPECT_EQ(session.set("n", 2).error().code(), Errc::io);
+  EXPECT_EQ(session.set("n", 3).error().code(), Errc::io);
+  EXPECT_EQ(store->flush().error().code(), Errc::io);
+  EXPECT_EQ(session.get<int>("n").value(), 1);
   EXPECT_FALSE(store->close()) << "a close that is not clean says so";
 }
 
