@@ -40,7 +40,7 @@ struct LoadReport {
     durable,          // all up to `lsn` is: a sync was completed
     refused,          // operation n, with `code`; the thread does no more
     reads_are_wrong,  // after it was refused
-    success_after_refusal,
+    success_after_failed_sync,
   };
   Kind kind;
   std::int32_t thread;
@@ -73,7 +73,9 @@ class LoadProcess {
   bool wait_for(int operations, std::chrono::milliseconds patience = std::chrono::seconds{20});
   // Until all threads of the child were refused, or it ended.
   bool wait_for_refusal(std::chrono::milliseconds patience);
-  void signal(int number) const;
+  // Stopped, none of its threads runs any more.
+  void stop() const;
+  void go_on() const;
   // Kills it, if it has not ended, and returns all that it reported.
   LoadOutcome end();
 
