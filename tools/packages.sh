@@ -4,7 +4,8 @@
 packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libmsgpack-cxx-dev)
 packages_for_examples=(libcpp-httplib-dev)
 packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev)
-packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19)
+packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
+  xfsprogs fiu-utils)
 packages_for_bench=(libbenchmark-dev)
 packages_to_fuzz=(clang-19 libclang-rt-19-dev)
 

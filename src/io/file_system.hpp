@@ -24,6 +24,8 @@ class Mapping {
  public:
   virtual ~Mapping() = default;
   virtual std::span<std::byte> bytes() = 0;
+  // Whether what was written may not be in the file, since the disk failed. Then no sync says so any more.
+  virtual bool failed() const { return false; }
 };
 
 // One open file. Closed by the destructor. Not for use by two threads at once, except sync() beside writes to a mapping.

@@ -9,8 +9,10 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
+#include "io/bus_errors.hpp"
 #include "io/file_system.hpp"
 
 namespace hybrid::io {
@@ -51,12 +53,17 @@ class Descriptor {
 
 class PosixMapping final : public Mapping {
  public:
-  explicit PosixMapping(std::span<std::byte> bytes) : bytes_(bytes) {}
-  ~PosixMapping() override { ::munmap(bytes_.data(), bytes_.size()); }
+  explicit PosixMapping(std::span<std::byte> bytes) : bytes_(bytes), watch_(std::in_place, bytes) {}
+  ~PosixMapping() override {
+    watch_.reset();  // before somebody else can have the addresses
+    ::munmap(bytes_.data(), bytes_.size());
+  }
   std::span<std::byte> bytes() override { return bytes_; }
+  bool failed() const override { return watch_->failed(); }
 
  private:
   std::span<std::byte> bytes_;
+  std::optional<BusErrorWatch> watch_;
 };
 
 class PosixFile final : public File {

@@ -184,8 +184,7 @@ class Reading {
     if (!last) end = segment(i + 1).header.predecessor_end;
     auto reader = SegmentReader::open(files_, summary.path);
     if (!reader) return std::unexpected(reader.error());
-    log_.durable = std::max(log_.durable, summary.header.durable);
-    set_apart_durable();  // there may be no frame to do so
+    believe_durable(summary.header.durable);
     summary.end = reader->position();
 
     FrameKind last_kind = FrameKind::records;
@@ -238,22 +237,23 @@ class Reading {
     log_.next_lsn = frame.last_lsn() + 1;
     log_.low_water = std::max(log_.low_water, frame.header.low_water);
     log_.latest_time = std::max(log_.latest_time, frame.header.time);
-    log_.durable = std::max(log_.durable, frame.header.durable);
     if (!frame.records.empty()) {
       log_.not_durable.push_back({index, frame.at, end, frame.header.first_lsn, frame.last_lsn()});
     }
-    set_apart_durable();
+    believe_durable(frame.header.durable);
     report_progress(read_before_ + end.value);
     return {};
   }
 
-  // Claims come in order, so what they cover is at the front.
-  void set_apart_durable() {
+  // A claim of a segment's header or of a frame. They come in order, so what they cover is at the front.
+  void believe_durable(Lsn claim) {
+    log_.durable = std::max(log_.durable, claim);
     const auto first = std::ranges::find_if(
         log_.not_durable, [&](const FramePlace& place) { return place.last_lsn > log_.durable; });
-    if (first == log_.not_durable.begin()) return;
-    log_.last_durable = *std::prev(first);
-    log_.not_durable.erase(log_.not_durable.begin(), first);
+    if (first != log_.not_durable.begin()) {
+      log_.last_durable = *std::prev(first);
+      log_.not_durable.erase(log_.not_durable.begin(), first);
+    }
   }
 
   void report_progress(std::uint64_t bytes) {

@@ -1,6 +1,7 @@
 #include "store/commit_log.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/assert.hpp"
 
@@ -39,6 +40,7 @@ Result<CommitLog::Place> CommitLog::append_with(std::size_t bytes, Millis now,
   if (auto made = make_room(bytes, options.room, now); !made) return std::unexpected(made.error());
   now = std::max(now, last_time_);
   write(*current_->writer, context(now));
+  if (auto written = check_written(*current_); !written) return std::unexpected(written.error());
   last_time_ = now;
   const bool waits =
       durability_ == Durability::always || (options.at_once && durability_ == Durability::interval);
@@ -136,7 +138,8 @@ void CommitLog::sync_once() {
     auto synced = segment->file->sync();
     const MutexLock lock{mutex_};
     ++counters_.syncs;
-    if (!synced) return fail(synced.error());
+    if (!synced) return fail(kSyncFailed, synced.error());
+    if (!check_written(*segment)) return;
   }
   {
     const MutexLock lock{mutex_};
@@ -159,17 +162,22 @@ void CommitLog::release(const std::vector<std::shared_ptr<Segment>>& retired, bo
   }
 }
 
-void CommitLog::fail(const Error& error) {
-  if (!failed_) failed_ = error;
+void CommitLog::fail(const char* what, const Error& why) {
+  if (!failed_) failed_.emplace(Errc::io, what, why.system_error());
   changed_.notify_all();
 }
 
-std::unexpected<Error> CommitLog::failure() const {
-  return std::unexpected(Error{Errc::io,
-                               "a sync of the log failed, so the store takes no more changes; "
-                               "check the disk, then reopen it",
-                               failed_->system_error()});
+// L3 for what was stored into a mapping whose pages the kernel could not give us: syncs succeed without it.
+Result<void> CommitLog::check_written(const Segment& segment) {
+  if (!segment.mapping || !segment.mapping->failed()) return {};
+  fail(
+      "a write to the log failed, so the store takes no more changes; check the disk, then reopen "
+      "it",
+      Error{Errc::io, "", EIO});
+  return failure();
 }
+
+std::unexpected<Error> CommitLog::failure() const { return std::unexpected(*failed_); }
 
 void CommitLog::run_duties() {
   bool sync = false;
@@ -301,6 +309,10 @@ Result<void> CommitLog::close() {
     }
     // The mark before the cut: a file that is cut and not marked was cut by somebody else.
     if (auto synced = current->file->sync(); !synced) return synced;
+    {
+      const MutexLock lock{mutex_};
+      if (auto written = check_written(*current); !written) return written;
+    }
     current->mapping.reset();
     if (auto cut = current->file->truncate(current->writer->end().value); !cut) return cut;
     if (auto synced = current->file->sync(); !synced) return synced;

@@ -201,7 +201,11 @@ class CommitLog {
   Result<void> sync_now();
   void sync_once();
   void release(const std::vector<std::shared_ptr<Segment>>& retired, bool synced);
-  void fail(const Error& error) HYBRID_REQUIRES(mutex_);
+  static constexpr const char* kSyncFailed =
+      "a sync of the log failed, so the store takes no more changes; check the disk, then reopen "
+      "it";
+  void fail(const char* what, const Error& why) HYBRID_REQUIRES(mutex_);
+  Result<void> check_written(const Segment& segment) HYBRID_REQUIRES(mutex_);
   std::unexpected<Error> failure() const HYBRID_REQUIRES(mutex_);
   Result<void> check_open() const HYBRID_REQUIRES(mutex_);
   void run_thread();

@@ -319,6 +319,7 @@ Result<void> CommitLog::roll(std::size_t record_bytes, Millis now) {
   bool after_crash = false;
   if (current_) {
     retire_current(seal);
+    if (auto written = check_written(*retired_.back()); !written) return written;
   } else if (predecessor_ && !predecessor_->closed) {
     after_crash = true;
   } else if (predecessor_ && seal) {
@@ -368,9 +369,10 @@ void CommitLog::begin(std::shared_ptr<Segment> segment) {
 Result<void> CommitLog::begin_after_crash(Millis now) {
   current_->writer->write_header(header_for(*current_, now));
   if (auto synced = current_->file->sync(); !synced) {
-    fail(synced.error());
+    fail(kSyncFailed, synced.error());
     return synced;
   }
+  if (auto written = check_written(*current_); !written) return written;
   // Without a seal only the loss of this segment's successors is harder to see.
   if (!predecessor_) return {};
   if (auto sealed = seal_file(*predecessor_, next_lsn_, context(now))) {
@@ -439,6 +441,7 @@ Result<void> CommitLog::repeat_tail(const scf::LogSummary& summary, Millis now) 
 
   current_->writer->seal_for_sync();
   if (auto synced = current_->file->sync(); !synced) return synced;
+  if (auto written = check_written(*current_); !written) return written;
   if (auto begun = begin_after_crash(now); !begun) return begun;
   // Only now: a claim in the header would count though the header itself is not on the disk yet.
   durable_ = next - 1;

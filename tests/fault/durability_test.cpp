@@ -1,6 +1,9 @@
 // How often each durability syncs, and what the store does when it cannot write.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "testing/temp_directory.hpp"
 #include "tests/fault/workload.hpp"
 
 namespace hybrid::testing {
@@ -114,6 +117,24 @@ TEST(DiskFull, AKilledStoreOpensAgainInTheRoomThatItHadPrepared) {
   ASSERT_TRUE(opened.has_value()) << opened.error().message();
   EXPECT_EQ((*opened)->find("a").value()->get<int>("n").value(), 1);
   EXPECT_TRUE((*opened)->destroy("a").has_value());
+}
+
+TEST(WriteFailure, StopsChangesForGoodAndLeavesReads) {
+  const TempDirectory directory;
+  auto store = store::EmbeddedStore::open({.params = {.durability = Durability::os},
+                                           .files = &io::posix_file_system(),
+                                           .directory = directory.path() + "/store",
+                                           .background = false})
+                   .value();
+  auto session = store->init("a session").value();
+  session.set("n", 1).value();
+  // The mapping's pages cannot be had any more, as of a disk that was taken away.
+  std::filesystem::resize_file(directory.path() + "/store/0000000000000001.scf", 0);
+  EXPECT_EQ(session.set("n", 2).error().code(), Errc::io);
+  EXPECT_EQ(session.set("n", 3).error().code(), Errc::io);
+  EXPECT_EQ(store->flush().error().code(), Errc::io);
+  EXPECT_EQ(session.get<int>("n").value(), 1);
+  EXPECT_FALSE(store->close()) << "a close that is not clean says so";
 }
 
 TEST(DiskFull, RefusesChangesKeepsReadsLetsDestroysWorkAndRecovers) {

@@ -1,6 +1,7 @@
 // The system's files, as the store relies on them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,6 +75,31 @@ TEST_F(PosixFileSystem, SharesAMappingWithTheFile) {
   EXPECT_EQ(outcome(file->sync()), "fine");
   mapping.reset();
   EXPECT_EQ(read(*file, 5000, 2), "xy");
+}
+
+TEST_F(PosixFileSystem, SurvivesAWriteToAMappingThatTheDiskCannotTake) {
+  const std::string path = this->path("file");
+  auto file = create("file");
+  ASSERT_TRUE(file->truncate(3 * 4096));
+  auto mapping = file->map(3 * 4096).value();
+  mapping->bytes()[0] = std::byte{1};
+  EXPECT_FALSE(mapping->failed());
+  std::filesystem::resize_file(path, 4096);  // as a page that cannot be had
+  mapping->bytes()[8000] = std::byte{2};
+  EXPECT_TRUE(mapping->failed());
+  mapping.reset();
+  EXPECT_FALSE(file->map(4096).value()->failed()) << "another one begins anew";
+}
+
+TEST_F(PosixFileSystem, LeavesOtherBusErrorsToOthers) {
+  auto file = create("file");
+  ASSERT_TRUE(file->truncate(4096));
+  EXPECT_EXIT(
+      {
+        auto mapping = file->map(4096);
+        ::raise(SIGBUS);
+      },
+      ::testing::KilledBySignal(SIGBUS), "");
 }
 
 TEST_F(PosixFileSystem, MakesWhatOnlyItsOwnerReads) {
