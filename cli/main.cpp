@@ -11,8 +11,8 @@ namespace hybrid::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(inspect, log, stat and verify may be used while a process has the store open: they take no lock and
-write nothing. compact needs the store for itself.
+    R"(All but compact may be used while a process has the store open: they take no lock, and write nothing
+to it. compact needs the store for itself.
 Session ids are never printed; a session is shown by the SHA-256 of its id.
 
 Examples:
@@ -20,6 +20,7 @@ Examples:
   hybrid stat sessions/                    how much is in it
   hybrid inspect sessions/ | tail          the newest changes
   hybrid log sessions/ --sid-file sid.txt  what happened to one session
+  hybrid backup sessions/ /backup/today    copy it, also while it is in use
   hybrid compact sessions/                 make the log short
 
 Exit codes:
@@ -63,6 +64,7 @@ int run(int argc, char** argv) {
   app.footer(kFooter);
   app.get_formatter()->column_width(28);
   Run run;
+  add_backup(app, run);
   add_compact(app, run);
   add_inspect(app, run);
   add_log(app, run);

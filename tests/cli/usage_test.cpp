@@ -23,7 +23,7 @@ using namespace testing;
 
 // Those that only look, and those that write.
 const char* const kCommands[] = {"inspect", "log", "stat", "verify"};
-const char* const kWritingCommands[] = {"compact"};
+const char* const kWritingCommands[] = {"backup", "compact"};
 
 // `log` wants to know which session.
 Arguments command_on(const std::string& command, const std::string& directory) {
@@ -67,6 +67,7 @@ TEST(Usage, WrongUseIsTwo) {
       {"verify", store.path(), "--values"},
       {"stat"},
       {"log", store.path()},
+      {"backup", store.path()},
       {"compact"},
       {"compact", store.path(), "more"},
   };
