@@ -11,7 +11,8 @@ namespace hybrid::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(All of them may be used while a process has the store open: they take no lock and write nothing.
+    R"(All but compact may be used while a process has the store open: they take no lock, and write nothing
+to it. compact needs the store for itself.
 Session ids are never printed; a session is shown by the SHA-256 of its id.
 
 Examples:
@@ -19,11 +20,13 @@ Examples:
   hybrid stat sessions/                    how much is in it
   hybrid inspect sessions/ | tail          the newest changes
   hybrid log sessions/ --sid-file sid.txt  what happened to one session
+  hybrid backup sessions/ /backup/today    copy it, also while it is in use
+  hybrid compact sessions/                 make the log short
 
 Exit codes:
   0  fine
   1  the answer is "no", or the store is damaged
-  2  wrong use, or the store cannot be read
+  2  wrong use, or the store cannot be read or written
 
 'hybrid COMMAND --help' says more.)";
 
@@ -55,12 +58,14 @@ int wrong_use(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Looks into stores of hybrid sessions.", "hybrid"};
+  CLI::App app{"Looks into stores of hybrid sessions, and looks after them.", "hybrid"};
   app.set_version_flag("--version", "hybrid " + std::string{kVersion});
   app.require_subcommand(1);
   app.footer(kFooter);
   app.get_formatter()->column_width(28);
   Run run;
+  add_backup(app, run);
+  add_compact(app, run);
   add_inspect(app, run);
   add_log(app, run);
   add_stat(app, run);

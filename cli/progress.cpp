@@ -14,8 +14,9 @@ constexpr auto kShowEvery = std::chrono::milliseconds{200};
 
 }  // namespace
 
-ProgressLine::ProgressLine()
-    : enabled_(::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) != 1),
+ProgressLine::ProgressLine(const char* doing)
+    : doing_(doing),
+      enabled_(::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) != 1),
       next_(std::chrono::steady_clock::now() + kShowAfter) {}
 
 ProgressLine::~ProgressLine() {
@@ -30,7 +31,7 @@ void ProgressLine::show(std::uint64_t bytes, std::uint64_t bytes_total) {
   shown_ = true;
   constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
   const std::uint64_t total = std::max<std::uint64_t>(bytes_total, 1);
-  fmt::print(stderr, "\r\x1b[Khybrid: read {} of {} MiB ({} %)", bytes / kMiB, total / kMiB,
+  fmt::print(stderr, "\r\x1b[Khybrid: {} {} of {} MiB ({} %)", doing_, bytes / kMiB, total / kMiB,
              std::min<std::uint64_t>(bytes * 100 / total, 100));
 }
 

@@ -1,4 +1,4 @@
-// One line on standard error that says how far a long read has come. Shown only if standard error is a terminal
+// One line on standard error that says how far a long read or write has come. Shown only if standard error is a terminal
 // and standard output is none (whose lines show it as well), and only after a second. Used by one thread.
 #pragma once
 
@@ -9,7 +9,8 @@ namespace hybrid::cli {
 
 class ProgressLine {
  public:
-  ProgressLine();
+  // `doing`: what has been done with the bytes; a literal.
+  explicit ProgressLine(const char* doing = "read");
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
   // Clears the line.
@@ -18,6 +19,7 @@ class ProgressLine {
   void show(std::uint64_t bytes, std::uint64_t bytes_total);
 
  private:
+  const char* doing_;
   bool enabled_;
   bool shown_ = false;
   std::chrono::steady_clock::time_point next_;

@@ -12,6 +12,11 @@ std::unexpected<Error> failed(Errc code, const char* what) {
   return std::unexpected(Error{code, what});
 }
 
+std::string holder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 }  // namespace
@@ -64,17 +69,35 @@ std::unique_ptr<FaultFileSystem> FaultFileSystem::restart(Survives survives,
   std::mt19937_64 random{seed};
   const auto chance = [&] { return (random() & 1U) != 0; };
 
+  // Renames reach the disk in order.
+  Entries entries = entries_;
+  Entries entries_on_disk = entries_on_disk_;
+  std::size_t renamed = survives == Survives::only_synced ? 0 : renames_.size();
+  if (survives == Survives::anything) {
+    for (renamed = 0; renamed < renames_.size() && chance();) ++renamed;
+  }
+  if (survives != Survives::everything) {
+    for (std::size_t i = 0; i < renamed; ++i)
+      move_entries(entries_on_disk, renames_[i].from, renames_[i].to);
+    for (std::size_t i = renames_.size(); i > renamed; --i) {
+      move_entries(entries, renames_[i - 1].to, renames_[i - 1].from);
+      next->directories_.erase(renames_[i - 1].to);
+      next->directories_.insert(renames_[i - 1].from);
+    }
+  }
+
   Entries kept;
   if (survives == Survives::everything) {
-    kept = entries_;
+    kept = entries;
+    next->renames_ = renames_;
   } else {
-    kept = entries_on_disk_;
+    kept = entries_on_disk;
     if (survives == Survives::anything) {
-      for (const auto& [path, node] : entries_) {
-        if (!entries_on_disk_.contains(path) && chance()) kept[path] = node;
+      for (const auto& [path, node] : entries) {
+        if (!entries_on_disk.contains(path) && chance()) kept[path] = node;
       }
-      for (const auto& [path, node] : entries_on_disk_) {
-        if (!entries_.contains(path) && chance()) kept.erase(path);
+      for (const auto& [path, node] : entries_on_disk) {
+        if (!entries.contains(path) && chance()) kept.erase(path);
       }
     }
   }
@@ -237,8 +260,42 @@ Result<void> FaultFileSystem::remove(const std::string& path) {
   return {};
 }
 
+Result<void> FaultFileSystem::remove_directory(const std::string& directory) {
+  if (auto begun = begin(Kind::other, "remove the directory " + directory); !begun) return begun;
+  directories_.erase(directory);
+  return {};
+}
+
+Result<void> FaultFileSystem::rename(const std::string& from, const std::string& to) {
+  if (auto begun = begin(Kind::other, "rename " + from + " to " + to); !begun) return begun;
+  if (!directories_.contains(from)) return failed(Errc::not_found, "no such directory");
+  if (!list(to)->empty()) return failed(Errc::io, "the directory is not empty");
+  move_entries(entries_, from, to);
+  directories_.erase(from);
+  directories_.insert(to);
+  renames_.push_back({from, to});
+  return {};
+}
+
+void FaultFileSystem::move_entries(Entries& entries, const std::string& from,
+                                   const std::string& to) {
+  Entries moved;
+  for (const auto& [path, node] : entries) {
+    const bool inside = parent_of(path) == from;
+    moved[inside ? to + path.substr(from.size()) : path] = node;
+  }
+  entries = std::move(moved);
+}
+
 Result<void> FaultFileSystem::sync_directory(const std::string& directory) {
-  if (auto begun = begin(Kind::sync, "sync the directory"); !begun) return begun;
+  if (auto begun = begin(Kind::sync, "sync the directory " + directory); !begun) return begun;
+  // All renames of tests are within the same directory.
+  const bool renamed = std::ranges::any_of(
+      renames_, [&](const Rename& rename) { return holder_of(rename.to) == directory; });
+  if (renamed) {
+    for (const auto& [from, to] : renames_) move_entries(entries_on_disk_, from, to);
+    renames_.clear();
+  }
   std::erase_if(entries_on_disk_,
                 [&](const auto& entry) { return parent_of(entry.first) == directory; });
   for (const auto& [path, node] : entries_) {

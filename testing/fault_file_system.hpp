@@ -3,6 +3,7 @@
 // What it models, as the worst that Linux and a disk may do:
 //   - bytes reach the disk in 512-byte sectors, in any order, at any time before a sync and surely only by one;
 //   - a directory entry that was not synced, new or removed, may be there or not after a power cut, and so a size;
+//   - a rename of a directory that was not synced has happened or not, as a whole;
 //   - after a failed sync the kernel takes what it could not write for written: a later sync succeeds without it;
 //   - a process that is killed loses nothing of what it wrote, also through a mapping.
 #pragma once
@@ -59,11 +60,16 @@ class FaultFileSystem final : public io::FileSystem {
   // A file's bytes as a reader sees them; must exist.
   std::vector<std::byte>& content(const std::string& path);
   std::vector<std::string> paths() const;
+  bool has_directory(const std::string& directory) const {
+    return directories_.contains(directory);
+  }
 
   Result<void> make_directory(const std::string& directory) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override;
   Result<void> remove(const std::string& path) override;
+  Result<void> remove_directory(const std::string& directory) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::unique_ptr<io::DirectoryLock>> lock(const std::string& directory) override;
 
@@ -85,11 +91,17 @@ class FaultFileSystem final : public io::FileSystem {
   void write_back_by_chance();
   static void write_back(Node& node);
   std::size_t bytes() const;
+  // Of a directory: moves all that is in it.
+  struct Rename {
+    std::string from, to;
+  };
+  static void move_entries(Entries& entries, const std::string& from, const std::string& to);
 
   std::set<std::string> directories_;
   std::set<std::string> locked_;
   Entries entries_;
   Entries entries_on_disk_;
+  std::vector<Rename> renames_;  // that are not on the disk: there, entries are under the old name
   mutable std::mt19937_64 random_;
   int operations_ = 0;
   int syncs_ = 0;

@@ -95,6 +95,12 @@ class Provider {
   /// that. The store does as much by itself as is worth it; other calls go on meanwhile, but it waits for an update() that
   /// is under way. `locked` from within an update() or beside another compact().
   [[nodiscard]] virtual Result<void> compact(const OnProgress& on_progress = {});
+  /// Copies the log into `directory`, which must not be there or be empty: a store that is cleanly closed, consistent at one
+  /// log sequence number, with all that was acknowledged before the call. To restore, open it, or a copy of it. Other calls go
+  /// on meanwhile and never wait for it. The directory is there whole, on the disk and verified, or not at all; a process that
+  /// is killed meanwhile leaves `DIRECTORY.unfinished-...` beside it. `corrupt` if the log is damaged.
+  [[nodiscard]] virtual Result<void> backup(const std::string& directory,
+                                            const OnProgress& on_progress = {});
   /// `fn` is called after each event, from the thread that caused it, and must not throw. Replaces the
   /// one before, of which a call may still be under way; empty to stop.
   [[nodiscard]] virtual Result<void> on_event(std::function<void(const Event&)> fn);

@@ -14,6 +14,7 @@ Result<void> Provider::for_each(const std::function<bool(Session&)>&) { return n
 Result<Stats> Provider::stats() { return not_offered(); }
 Result<void> Provider::flush() { return not_offered(); }
 Result<void> Provider::compact(const OnProgress&) { return not_offered(); }
+Result<void> Provider::backup(const std::string&, const OnProgress&) { return not_offered(); }
 Result<void> Provider::on_event(std::function<void(const Event&)>) { return not_offered(); }
 
 }  // namespace hybrid

@@ -63,6 +63,10 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   // Succeeds if it is not there.
   virtual Result<void> remove(const std::string& path) = 0;
+  // Must be empty. Succeeds if it is not there.
+  virtual Result<void> remove_directory(const std::string& directory) = 0;
+  // Of a directory; `to` is not there or an empty directory, which it replaces. Durable with sync_directory() of what holds `to`.
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> sync_directory(const std::string& directory) = 0;
   // `locked` if anybody has it, also within this process. Makes the file DIRECTORY/lock.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) = 0;

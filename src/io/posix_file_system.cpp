@@ -187,6 +187,17 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
+  Result<void> remove_directory(const std::string& directory) override {
+    if (::rmdir(directory.c_str()) != 0 && errno != ENOENT)
+      return failed("remove the directory", directory, errno);
+    return {};
+  }
+
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) return failed("put a directory at", to, errno);
+    return {};
+  }
+
   Result<void> sync_directory(const std::string& directory) override {
     const Descriptor fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (fd.get() < 0) return failed("open the directory", directory, errno);

@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "scf/log_copy.hpp"
 #include "store/change_plan.hpp"
 #include "store/recovery.hpp"
 #include "store/store_session.hpp"
@@ -541,6 +542,18 @@ Result<void> EmbeddedStore::compact(const OnProgress& on_progress) {
   } done{compacting_};
   const MutexLock lock{clean_mutex_};
   return cleaner_ ? cleaner_->compact(on_progress) : Result<void>{};
+}
+
+Result<void> EmbeddedStore::backup(const std::string& directory, const OnProgress& on_progress) {
+  if (auto checked = check_open(); !checked) return checked;
+  if (!log_) {
+    return std::unexpected(
+        Error{Errc::unsupported, "a store that is in memory only has no log to copy"});
+  }
+  auto copied =
+      scf::copy_log(*options_.files, options_.directory, directory, log_->last_lsn(), on_progress);
+  if (!copied) return std::unexpected(copied.error());
+  return {};
 }
 
 Result<void> EmbeddedStore::on_event(std::function<void(const Event&)> fn) {

@@ -63,6 +63,7 @@ class EmbeddedStore final : public Provider {
   Result<Stats> stats() override;
   Result<void> flush() override;
   Result<void> compact(const OnProgress& on_progress = {}) override;
+  Result<void> backup(const std::string& directory, const OnProgress& on_progress = {}) override;
   Result<void> on_event(std::function<void(const Event&)> fn) override;
 
   // What the background threads do at each tick: expire, log touches that are due, sync, prepare, clean.

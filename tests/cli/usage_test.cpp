@@ -21,7 +21,9 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using namespace testing;
 
+// Those that only look, and those that write.
 const char* const kCommands[] = {"inspect", "log", "stat", "verify"};
+const char* const kWritingCommands[] = {"backup", "compact"};
 
 // `log` wants to know which session.
 Arguments command_on(const std::string& command, const std::string& directory) {
@@ -32,7 +34,9 @@ Arguments command_on(const std::string& command, const std::string& directory) {
 TEST(Usage, HelpIsComplete) {
   const Outcome outcome = run_program({"--help"});
   EXPECT_EQ(outcome.code, 0);
-  for (const char* command : kCommands) {
+  std::vector<const char*> commands{std::begin(kCommands), std::end(kCommands)};
+  commands.insert(commands.end(), std::begin(kWritingCommands), std::end(kWritingCommands));
+  for (const char* command : commands) {
     EXPECT_THAT(outcome.out, HasSubstr(std::string{"\n  "} + command));
     const Outcome help = run_program({command, "--help"});
     EXPECT_EQ(help.code, 0);
@@ -63,6 +67,9 @@ TEST(Usage, WrongUseIsTwo) {
       {"verify", store.path(), "--values"},
       {"stat"},
       {"log", store.path()},
+      {"backup", store.path()},
+      {"compact"},
+      {"compact", store.path(), "more"},
   };
   for (const Arguments& arguments : wrong) {
     const Outcome outcome = run_program(arguments);
