@@ -213,10 +213,9 @@ void CommitLog::run_duties() {
 }
 
 void CommitLog::run_thread() {
-  using std::chrono::steady_clock;
   prepare_spare();
   for (;;) {
-    const auto woken_at = steady_clock::now();
+    const auto woken_at = SteadyClock::now();
     mutex_.lock();
     const std::uint64_t seen = wake_ups_;
     const auto interval = durability_ == Durability::interval ? sync_interval_ : kTickMax;
@@ -227,7 +226,7 @@ void CommitLog::run_thread() {
     const bool stop = stop_;
     mutex_.unlock();
     if (stop) return;
-    if (tries_again && !woken && steady_clock::now() - woken_at < interval) {
+    if (tries_again && !woken && SteadyClock::now() - woken_at < interval) {
       prepare_spare();
     } else {
       run_duties();
