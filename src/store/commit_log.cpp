@@ -222,10 +222,9 @@ void CommitLog::try_duties(bool all) noexcept {
 }
 
 void CommitLog::run_thread() {
-  using std::chrono::steady_clock;
   try_duties(false);
   std::uint64_t seen = 0;
-  auto last_duties = steady_clock::now();
+  auto last_duties = SteadyClock::now();
   for (;;) {
     bool woken = false;
     bool all = true;
@@ -233,15 +232,15 @@ void CommitLog::run_thread() {
       const MutexLock lock{mutex_};
       const auto interval = durability_ == Durability::interval ? sync_interval_ : kTickMax;
       const auto next_duties = last_duties + interval;
-      const auto next_try = no_room_ ? steady_clock::now() + kTickMax : next_duties;
+      const auto next_try = no_room_ ? SteadyClock::now() + kTickMax : next_duties;
       changed_.wait_until(mutex_, std::min(next_duties, next_try),
                           [&]() HYBRID_REQUIRES(mutex_) { return stop_ || wake_ups_ != seen; });
       if (stop_) return;
       woken = wake_ups_ != seen;
       seen = wake_ups_;
-      all = woken || steady_clock::now() >= next_duties;
+      all = woken || SteadyClock::now() >= next_duties;
     }
-    if (all) last_duties = steady_clock::now();
+    if (all) last_duties = SteadyClock::now();
     try_duties(all);
     if (woken && config_.on_segment) config_.on_segment();
   }

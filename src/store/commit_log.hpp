@@ -22,10 +22,10 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/thread.hpp"
 #include "base/thread_annotations.hpp"
 #include "hybrid/params.hpp"
 #include "io/file_system.hpp"
@@ -256,7 +256,7 @@ class CommitLog {
       0;  // appended and waiting, not acknowledged yet
   Counters counters_ HYBRID_GUARDED_BY(mutex_);
 
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace hybrid::store

@@ -74,7 +74,7 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Config config, const scf::Log
     const MutexLock lock{log->mutex_};
     log->sort_segments(summary);
   }
-  if (log->config_.background) log->thread_ = std::thread{[raw = log.get()] { raw->run_thread(); }};
+  if (log->config_.background) log->thread_ = Thread{[raw = log.get()] { raw->run_thread(); }};
   return log;
 }
 

@@ -255,20 +255,19 @@ std::optional<std::chrono::microseconds> EmbeddedStore::clean() {
 }
 
 void EmbeddedStore::run_thread() {
-  using std::chrono::steady_clock;
   for (;;) {
     const auto next_duties =
-        steady_clock::now() + std::chrono::milliseconds{std::min(kTickMax, touch_interval())};
+        SteadyClock::now() + std::chrono::milliseconds{std::min(kTickMax, touch_interval())};
     for (;;) {
       const auto pause = clean();
       const MutexLock lock{thread_mutex_};
-      const auto until = pause ? std::min(next_duties, steady_clock::now() + *pause) : next_duties;
+      const auto until = pause ? std::min(next_duties, SteadyClock::now() + *pause) : next_duties;
       wake_up_.wait_until(thread_mutex_, until, [&]() HYBRID_REQUIRES(thread_mutex_) {
         return stop_ || (log_grew_ && !pause);
       });
       log_grew_ = false;
       if (stop_) return;
-      if (steady_clock::now() >= next_duties) break;
+      if (SteadyClock::now() >= next_duties) break;
     }
     try {
       run_duties();

@@ -150,7 +150,7 @@ Result<void> EmbeddedStore::start() {
     touches_due_ = now() + touch_interval();
   }
   closed_ = false;
-  if (options_.background) thread_ = std::thread{[this] { run_thread(); }};
+  if (options_.background) thread_ = Thread{[this] { run_thread(); }};
   return {};
 }
 

@@ -12,15 +12,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/thread.hpp"
 #include "base/thread_annotations.hpp"
 #include "hybrid/provider.hpp"
 #include "io/file_system.hpp"
@@ -184,7 +182,7 @@ class EmbeddedStore final : public Provider {
   bool stop_ HYBRID_GUARDED_BY(thread_mutex_) = false;
   bool log_grew_ HYBRID_GUARDED_BY(thread_mutex_) = false;
   std::atomic<bool> closed_{true};  // until start() has come to its end
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace hybrid::store

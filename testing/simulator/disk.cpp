@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "scf/format.hpp"
+#include "testing/simulator/scheduler.hpp"
 
 namespace hybrid::testing::simulator {
 namespace {
@@ -182,6 +183,7 @@ void Disk::mend() {
 }
 
 Result<void> Disk::begin(Call call) {
+  scheduling_point();
   if (abandoned_) return failed(Errc::io, "nobody is there any more");
   if (changes_something(call)) {
     if (before_change_) before_change_(call);
@@ -344,6 +346,7 @@ class Disk::MemoryFile final : public io::File {
       return begun;
     }
     disk_.sync(*node_);
+    scheduling_point();
     return {};
   }
   Result<std::unique_ptr<io::Mapping>> map(std::uint64_t size) override {

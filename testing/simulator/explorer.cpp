@@ -130,6 +130,7 @@ void Explorer::explore(Crash crash, int depth) {
     }
     nested.add(any_survives(), "after a recovery that failed: " + store.error().message());
     Promise promise = crash.promise;
+    promise.power_was_cut |= !killed;
     if (!killed) promise.killed = promise.power;
     nested.promise(promise);
   } else {
@@ -147,6 +148,7 @@ void Explorer::explore(Crash crash, int depth) {
     }
     // After a power cut all that is there is on the disk; what was kept by the page cache only may still go.
     Promise promise = crash.promise;
+    promise.power_was_cut |= !killed;
     promise.killed = promise.at_most = seen.last_lsn;
     if (!killed) promise.power = seen.last_lsn;
     nested.promise(promise);

@@ -21,6 +21,7 @@ struct Progress {
 struct Promise {
   std::uint64_t killed = 0;         // the LSN that a killed process must have kept
   std::uint64_t power = 0;          // and the one that a power cut must have
+  bool power_was_cut = false;       // once, so that no kill since keeps more than that
   std::uint64_t at_most = kAnyLsn;  // nothing newer was written
   std::optional<State> since{};     // what a store showed after `since_lsn`: it stays
   std::uint64_t since_lsn = 0;

@@ -16,6 +16,7 @@
 
 #include "testing/simulator/deterministic_random.hpp"
 #include "testing/simulator/driven_run.hpp"
+#include "testing/simulator/threaded_run.hpp"
 
 namespace {
 
@@ -32,13 +33,16 @@ lies at chosen moments; reopens what is left, and checks that
 Each image that was reopened and checked is one crash state.
 
 First come all programs of few operations in each durability mode, with a crash of each kind at every operation of the file
-system, then programs by chance until there are enough states. The same options give the same output, but for the time.)";
+system, then programs by chance until there are enough states: long ones of one client
+that tells the store when to do its background work, and shorter ones of several clients beside the store's own threads, in
+which a scheduler with a virtual clock decides who runs. The same options give the same output, but for the time.)";
 
 constexpr const char* kExits = R"(Exit codes: 0 no violation, 1 violations, 2 wrong use.
 Each violation comes with a seed; hybrid-sim --replay SEED runs that program again and prints what it does.)";
 
 // Seeds: small runs by number, below this; the rest by chance.
 constexpr std::uint64_t kByChance = std::uint64_t{1} << 62;
+constexpr std::uint64_t kThreaded = kByChance / 4 * 3;  // of those, the last quarter
 
 std::uint64_t current_seed = 0;
 
@@ -47,8 +51,10 @@ void run(std::uint64_t seed, Findings& findings) {
   make_random_deterministic(seed);
   if (seed < kByChance) {
     run_small(seed, findings);
-  } else {
+  } else if (seed < kByChance + kThreaded) {
     run_driven(seed, findings);
+  } else {
+    run_threaded(seed, findings);
   }
 }
 

@@ -203,6 +203,18 @@ TEST(Compact, OfAnEmptyStoreAndOfOneJustOpenedIsFine) {
   EXPECT_EQ(log->find("a").value()->get<int>("n").value(), 1);
 }
 
+TEST(Compact, OfAStoreWithoutSessionsKeepsTheLogsPlaceOverCrashes) {
+  DrivenStore store;
+  store.load("a session");
+  EXPECT_TRUE(store->destroy("a session"));
+  EXPECT_TRUE(store->compact());
+  const auto lsn = store->stats()->last_lsn;
+  store.kill_and_reopen();
+  store->run_duties();
+  store.kill_and_reopen();
+  EXPECT_EQ(store->stats()->last_lsn, lsn);
+}
+
 TEST(Compact, FromWithinAnUpdateIsRefusedNotADeadlock) {
   SmallLog log;
   auto session = log->load("a").value();
