@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <span>
 
 namespace hybrid::testing {
 namespace {
@@ -228,15 +229,16 @@ int LoadOutcome::acknowledged(int thread) const {
   return last;
 }
 
-int LoadOutcome::durable(int thread) const {
+int LoadOutcome::promised(int thread, LoadKeeps keeps) const {
+  const std::span told{reports.data(), promises};
   std::uint64_t durable = 0;
-  for (const LoadReport& report : reports) {
+  for (const LoadReport& report : told) {
     if (report.kind == LoadReport::Kind::durable) durable = std::max(durable, report.lsn);
   }
   int last = starts[static_cast<std::size_t>(thread)];
-  for (const LoadReport& report : reports) {
+  for (const LoadReport& report : told) {
     if (report.kind == LoadReport::Kind::acknowledged && report.thread == thread &&
-        report.lsn <= durable)
+        (keeps == LoadKeeps::acknowledged || report.lsn <= durable))
       last = report.n;
   }
   return last;
@@ -259,7 +261,7 @@ std::string LoadOutcome::describe() const {
   for (int thread = 0; thread < kLoadThreads; ++thread) {
     text += "thread " + std::to_string(thread) + ": operation " +
             std::to_string(acknowledged(thread)) + " acknowledged, " +
-            std::to_string(durable(thread)) + " durable";
+            std::to_string(promised(thread, LoadKeeps::durable)) + " durable";
     if (const auto code = refused(thread)) text += ", then " + std::string{to_string(*code)};
     text += "; ";
   }
@@ -331,6 +333,11 @@ bool LoadProcess::wait_for_refusal(std::chrono::milliseconds patience) {
   return changed_.wait_for(lock, patience, [&] { return refused_ == kLoadThreads || at_end_; });
 }
 
+void LoadProcess::end_promises() {
+  const std::lock_guard lock{mutex_};
+  promises_ = reports_.size();
+}
+
 void LoadProcess::stop() const {
   ::kill(pid_, SIGSTOP);
   siginfo_t what{};
@@ -340,13 +347,14 @@ void LoadProcess::stop() const {
 void LoadProcess::go_on() const { ::kill(pid_, SIGCONT); }
 
 LoadOutcome LoadProcess::end() {
-  LoadOutcome outcome{.starts = starts_, .reports = {}, .status = 0};
+  LoadOutcome outcome{.starts = starts_, .reports = {}, .promises = 0, .status = 0};
   if (pid_ == 0) return outcome;
   ::kill(pid_, SIGKILL);
   reader_.join();  // what it reported until it was dead is still read
   ::close(pipe_);
   ::waitpid(std::exchange(pid_, 0), &outcome.status, 0);
   outcome.reports = std::move(reports_);
+  outcome.promises = promises_.value_or(outcome.reports.size());
   return outcome;
 }
 
@@ -398,7 +406,7 @@ std::optional<LoadPositions> check_load(Provider& store, const LoadOutcome& outc
   std::array<Position, kLoadThreads> positions{};
   for (int thread = 0; thread < kLoadThreads; ++thread) {
     const int acknowledged = outcome.acknowledged(thread);
-    const int promised = keeps == LoadKeeps::acknowledged ? acknowledged : outcome.durable(thread);
+    const int promised = outcome.promised(thread, keeps);
     const auto found = read_thread(store, thread);
     if (!found) {
       ADD_FAILURE() << "thread " << thread << ": the store cannot be read";

@@ -49,14 +49,19 @@ struct LoadReport {
   std::uint64_t lsn;
 };
 
+// Which acknowledged operations must be there: all, or those that were reported durable.
+enum class LoadKeeps : std::uint8_t { acknowledged, durable };
+
 struct LoadOutcome {
   LoadPositions starts{};
   std::vector<LoadReport> reports;
+  std::size_t promises =
+      0;           // how many of them count as promises: those before LoadProcess::end_promises()
   int status = 0;  // as waitpid() has it
 
   int acknowledged(int thread) const;
-  // Up to which operation of the thread the child was told that it is on the disk.
-  int durable(int thread) const;
+  // The last operation of the thread that must be there.
+  int promised(int thread, LoadKeeps keeps) const;
   std::optional<Errc> refused(int thread) const;
   bool reported(LoadReport::Kind kind) const;
   std::string describe() const;
@@ -73,6 +78,8 @@ class LoadProcess {
   bool wait_for(int operations, std::chrono::milliseconds patience = std::chrono::seconds{20});
   // Until all threads of the child were refused, or it ended.
   bool wait_for_refusal(std::chrono::milliseconds patience);
+  // What is reported from now on promises nothing: a power cut would have ended the child here.
+  void end_promises();
   // Stopped, none of its threads runs any more.
   void stop() const;
   void go_on() const;
@@ -91,11 +98,9 @@ class LoadProcess {
   int acknowledged_ = 0;
   int refused_ = 0;
   bool at_end_ = false;
+  std::optional<std::size_t> promises_;
   std::jthread reader_;
 };
-
-// Which acknowledged operations must be there: all, or those that were reported durable.
-enum class LoadKeeps : std::uint8_t { acknowledged, durable };
 
 // Which those are after a power cut.
 LoadKeeps kept_by_power_cut(Durability durability);
