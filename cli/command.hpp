@@ -22,6 +22,7 @@ void add_export(CLI::App& app, Run& run);
 void add_import(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
 void add_log(CLI::App& app, Run& run);
+void add_salvage(CLI::App& app, Run& run);
 void add_stat(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
 

@@ -11,8 +11,8 @@ namespace hybrid::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(All but compact may be used while a process has the store open: they take no lock, and write
-nothing to it. compact needs the store for itself.
+    R"(All but compact and salvage may be used while a process has the store open: they take no lock, and write
+nothing to it. compact needs the store for itself, and salvage one that nobody changes.
 Session ids are never printed; a session is shown by the SHA-256 of its id.
 
 Examples:
@@ -22,6 +22,7 @@ Examples:
   hybrid log sessions/ --sid-file sid.txt  what happened to one session
   hybrid backup sessions/ /backup/today    copy it, also while it is in use
   hybrid export sessions/ sessions.jsonl   all of it, as JSON lines; import makes a store of them
+  hybrid salvage sessions/ saved/          what a damaged one still proves
   hybrid compact sessions/                 make the log short
 
 Exit codes:
@@ -71,6 +72,7 @@ int run(int argc, char** argv) {
   add_import(app, run);
   add_inspect(app, run);
   add_log(app, run);
+  add_salvage(app, run);
   add_stat(app, run);
   add_verify(app, run);
   try {
