@@ -18,8 +18,11 @@ using Run = std::function<int()>;
 // Each adds itself to `app`. Parsing the command line sets `run` to the one that was chosen.
 void add_backup(CLI::App& app, Run& run);
 void add_compact(CLI::App& app, Run& run);
+void add_export(CLI::App& app, Run& run);
+void add_import(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
 void add_log(CLI::App& app, Run& run);
+void add_salvage(CLI::App& app, Run& run);
 void add_stat(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
 

@@ -11,8 +11,8 @@ namespace hybrid::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(All but compact may be used while a process has the store open: they take no lock, and write nothing
-to it. compact needs the store for itself.
+    R"(All but compact and salvage may be used while a process has the store open: they take no lock, and write
+nothing to it. compact needs the store for itself, and salvage one that nobody changes.
 Session ids are never printed; a session is shown by the SHA-256 of its id.
 
 Examples:
@@ -21,6 +21,8 @@ Examples:
   hybrid inspect sessions/ | tail          the newest changes
   hybrid log sessions/ --sid-file sid.txt  what happened to one session
   hybrid backup sessions/ /backup/today    copy it, also while it is in use
+  hybrid export sessions/ sessions.jsonl   all of it, as JSON lines; import makes a store of them
+  hybrid salvage sessions/ saved/          what a damaged one still proves
   hybrid compact sessions/                 make the log short
 
 Exit codes:
@@ -66,8 +68,11 @@ int run(int argc, char** argv) {
   Run run;
   add_backup(app, run);
   add_compact(app, run);
+  add_export(app, run);
+  add_import(app, run);
   add_inspect(app, run);
   add_log(app, run);
+  add_salvage(app, run);
   add_stat(app, run);
   add_verify(app, run);
   try {

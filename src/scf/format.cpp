@@ -56,6 +56,19 @@ std::expected<SegmentHeader, HeaderFault> decode_segment_header(ByteView bytes) 
   if (load_le<std::uint16_t>(at + 8) != kMajor || load_le<std::uint16_t>(at + 10) > kMinor) {
     return std::unexpected(HeaderFault::newer);
   }
+  const SegmentHeader header = guess_segment_header(bytes);
+  const bool sensible =
+      load_le<std::uint32_t>(at + 12) == kSegmentHeaderBytes && header.epoch != 0 &&
+      header.first_lsn.value != 0 && header.predecessor < header.number &&
+      header.predecessor_last_lsn + 1 == header.first_lsn &&
+      all_zero(bytes.subspan(kSegmentCrc - 4, 4)) &&
+      all_zero(bytes.subspan(kSegmentCrc + 4, kSegmentHeaderBytes - kSegmentCrc - 4));
+  if (!sensible) return std::unexpected(HeaderFault::invalid);
+  return header;
+}
+
+SegmentHeader guess_segment_header(ByteView bytes) {
+  const std::byte* const at = bytes.data();
   SegmentHeader header;
   std::ranges::copy(bytes.subspan(16, header.store.size()), header.store.begin());
   header.number = {load_le<std::uint64_t>(at + 32)};
@@ -69,13 +82,6 @@ std::expected<SegmentHeader, HeaderFault> decode_segment_header(ByteView bytes) 
   header.predecessor_last_lsn = {load_le<std::uint64_t>(at + 96)};
   header.low_water = {load_le<std::uint64_t>(at + 104)};
   header.durable = {load_le<std::uint64_t>(at + 112)};
-  const bool sensible =
-      load_le<std::uint32_t>(at + 12) == kSegmentHeaderBytes && header.epoch != 0 &&
-      header.first_lsn.value != 0 && header.predecessor < header.number &&
-      header.predecessor_last_lsn + 1 == header.first_lsn &&
-      all_zero(bytes.subspan(kSegmentCrc - 4, 4)) &&
-      all_zero(bytes.subspan(kSegmentCrc + 4, kSegmentHeaderBytes - kSegmentCrc - 4));
-  if (!sensible) return std::unexpected(HeaderFault::invalid);
   return header;
 }
 

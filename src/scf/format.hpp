@@ -74,6 +74,9 @@ enum class HeaderFault : std::uint8_t {
 };
 std::expected<SegmentHeader, HeaderFault> decode_segment_header(ByteView bytes);
 
+// What stands in the fields of a header that may be damaged; `bytes` is as long as a header.
+SegmentHeader guess_segment_header(ByteView bytes);
+
 enum class FrameKind : std::uint32_t { records = 0, sync_point = 1, seal = 2, closed = 3 };
 
 inline constexpr std::uint32_t kFrameOpen =

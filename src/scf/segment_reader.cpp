@@ -21,6 +21,7 @@ Result<SegmentReader> SegmentReader::open(io::FileSystem& files, const std::stri
       reader.view(0, static_cast<std::size_t>(std::min<std::uint64_t>(*size, kSegmentHeaderBytes)));
   if (!bytes) return std::unexpected(bytes.error());
   reader.header_ = decode_segment_header(*bytes);
+  if (reader.header_) reader.epoch_ = reader.header_->epoch;
   return reader;
 }
 
@@ -82,7 +83,7 @@ Result<FrameOrEnd> SegmentReader::next(Lsn expected, std::optional<Offset> end) 
   if (!header_bytes) return std::unexpected(header_bytes.error());
   const auto header = decode_frame_header(*header_bytes);
   if (!header) return bad("no intact frame header");
-  if (header->epoch != header_->epoch) return bad("a frame of another segment");
+  if (header->epoch != epoch_) return bad("a frame of another segment");
   if (header->first_lsn != expected) return bad("a frame with an unexpected LSN");
   if (header->payload_bytes > limit - at - kFrameHeaderBytes)
     return bad("a frame that runs past the end");
@@ -106,10 +107,8 @@ Result<FrameOrEnd> SegmentReader::next(Lsn expected, std::optional<Offset> end) 
 Result<std::optional<Lsn>> SegmentReader::find_durable_claim(Offset from, std::optional<Offset> end,
                                                              Lsn lsn) {
   const std::uint64_t limit = std::min(end ? end->value : file_bytes_, file_bytes_);
-  std::uint64_t epoch = 0;
-  if (header_) {
-    epoch = header_->epoch;
-  } else if (limit >= kSegmentHeaderBytes + kFrameHeaderBytes) {
+  std::uint64_t epoch = epoch_;
+  if (epoch == 0 && limit >= kSegmentHeaderBytes + kFrameHeaderBytes) {
     // The first frame's place is ours alone: nothing that a user stored can stand there.
     const auto bytes = view(kSegmentHeaderBytes, kFrameHeaderBytes);
     if (!bytes) return std::unexpected(bytes.error());
@@ -124,6 +123,17 @@ Result<std::optional<Lsn>> SegmentReader::find_durable_claim(Offset from, std::o
     if (header && header->epoch == epoch && header->durable >= lsn) return header->first_lsn;
   }
   return std::optional<Lsn>{};
+}
+
+Result<std::optional<SegmentReader::FoundFrame>> SegmentReader::find_frame(Offset from) {
+  std::uint64_t at = align_up(from.value, kFrameAlignment);
+  for (; at + kFrameHeaderBytes <= file_bytes_; at += kFrameAlignment) {
+    const auto bytes = view(at, kFrameHeaderBytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto header = decode_frame_header(*bytes);
+    if (header && header->epoch == epoch_) return FoundFrame{.at = {at}, .header = *header};
+  }
+  return std::optional<FoundFrame>{};
 }
 
 Result<Offset> SegmentReader::content_end(Offset from) {

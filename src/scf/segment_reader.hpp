@@ -41,7 +41,10 @@ class SegmentReader {
   std::uint64_t file_bytes() const { return file_bytes_; }
   const std::expected<SegmentHeader, HeaderFault>& header() const { return header_; }
 
-  // The next frame, which must begin with `expected`. Only if the header is sound. `end`: where the successor
+  // For a segment whose header is damaged.
+  void assume_epoch(std::uint64_t epoch) { epoch_ = epoch; }
+
+  // The next frame, which must begin with `expected`. Only if the header is sound, or an epoch is assumed. `end`: where the successor
   // says that this segment ends; nothing if it is the last one.
   Result<FrameOrEnd> next(Lsn expected, std::optional<Offset> end);
   // The end of the last frame that next() returned.
@@ -52,6 +55,12 @@ class SegmentReader {
   // Whether any frame header from `from` up to `end` or the file's end, of this segment's epoch (the first frame's, if
   // its header is unused), claims a durable LSN of at least `lsn`; then the first LSN of that frame.
   Result<std::optional<Lsn>> find_durable_claim(Offset from, std::optional<Offset> end, Lsn lsn);
+  // The first intact frame header of this segment's epoch at or behind `from`; of the payload nothing is known.
+  struct FoundFrame {
+    Offset at;
+    FrameHeader header;
+  };
+  Result<std::optional<FoundFrame>> find_frame(Offset from);
   // Where the file's last byte that is not zero ends; at least `from`.
   Result<Offset> content_end(Offset from);
 
@@ -66,6 +75,7 @@ class SegmentReader {
   std::unique_ptr<io::File> file_;
   std::uint64_t file_bytes_;
   std::expected<SegmentHeader, HeaderFault> header_{std::unexpected(HeaderFault::unused)};
+  std::uint64_t epoch_ = 0;  // 0: not known
   std::uint64_t position_ = kSegmentHeaderBytes;
 
   // A window of the file, refilled as reading moves on.

@@ -414,6 +414,14 @@ Result<void> Disk::remove(const std::string& path) {
   return {};
 }
 
+Result<void> Disk::remove_directory(const std::string& /*directory*/) {
+  return failed(Errc::unsupported, "directories are not removed in a simulation");
+}
+
+Result<void> Disk::rename(const std::string& /*from*/, const std::string& /*to*/) {
+  return failed(Errc::unsupported, "nothing is renamed in a simulation");
+}
+
 Result<void> Disk::sync_directory(const std::string& /*directory*/) {
   if (auto begun = begin(Call::sync_directory); !begun) return begun;
   std::erase_if(entries_, [](const Entry& e) { return !e.there; });

@@ -96,6 +96,9 @@ class Disk final : public io::FileSystem {
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override;
   Result<void> remove(const std::string& path) override;
+  // Not simulated: a running store has one directory, and moves no file.
+  Result<void> remove_directory(const std::string& directory) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::unique_ptr<io::DirectoryLock>> lock(const std::string& directory) override;
 

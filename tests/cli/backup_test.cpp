@@ -83,9 +83,9 @@ TEST_F(BackupProgram, WhereItCannotBeWrittenIsTwo) {
   make_sample_store(store());
   for (const auto& [destination, says] :
        {std::pair{root() + "/no/such/place", "No such file"},
-        {store() + "/lock", "Not a directory"},
+        {"/dev/null", "Not a directory"},
         {store() + "/inside", "inside the store"},
-        {std::string{"/proc/copy"}, "cannot make the directory '/proc/copy.unfinished-"}}) {
+        {"/proc/copy", "cannot make the directory '/proc/copy.unfinished-"}}) {
     const Outcome outcome = run_program({"backup", store(), destination});
     EXPECT_EQ(outcome.code, 2) << destination;
     EXPECT_THAT(outcome.err, HasSubstr(says));

@@ -23,7 +23,7 @@ using namespace testing;
 
 // Those that only look, and those that write.
 const char* const kCommands[] = {"inspect", "log", "stat", "verify"};
-const char* const kWritingCommands[] = {"backup", "compact"};
+const char* const kWritingCommands[] = {"backup", "compact", "export", "import", "salvage"};
 
 // `log` wants to know which session.
 Arguments command_on(const std::string& command, const std::string& directory) {
@@ -40,8 +40,9 @@ TEST(Usage, HelpIsComplete) {
     EXPECT_THAT(outcome.out, HasSubstr(std::string{"\n  "} + command));
     const Outcome help = run_program({command, "--help"});
     EXPECT_EQ(help.code, 0);
-    EXPECT_THAT(help.out, HasSubstr("DIR"));
-    EXPECT_THAT(help.out, HasSubstr("--json"));
+    EXPECT_THAT(help.out, HasSubstr(command == std::string_view{"salvage"} ? "SRC" : "DIR"));
+    // What export writes is JSON anyway.
+    EXPECT_THAT(help.out, HasSubstr(command == std::string_view{"export"} ? "jq" : "--json"));
     EXPECT_THAT(help.out, HasSubstr("Examples:\n  "));
     EXPECT_THAT(help.out, HasSubstr("Exit codes:\n  0 "));
   }
@@ -69,6 +70,10 @@ TEST(Usage, WrongUseIsTwo) {
       {"log", store.path()},
       {"backup", store.path()},
       {"compact"},
+      {"export"},
+      {"export", store.path(), "-", "more"},
+      {"import", "-"},
+      {"salvage", store.path()},
       {"compact", store.path(), "more"},
   };
   for (const Arguments& arguments : wrong) {
