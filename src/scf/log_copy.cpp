@@ -23,7 +23,7 @@ struct Source {
   // Of the last frame that is no mark of the log's end.
   Offset end{kSegmentHeaderBytes};
   std::optional<std::pair<Offset, std::uint32_t>>
-      uncounted;  // if it was still growing: its records
+      uncounted{};  // if it was still growing: its records
 };
 
 Result<Source> read_source(io::FileSystem& files, const std::string& directory) {

@@ -178,8 +178,7 @@ class Salvaging {
     }
     for (auto& [epoch, segment] : by_epoch) {
       const std::string name = directory_ + "/" + segment_name(segment.header.number);
-      std::ranges::stable_partition(segment.copies,
-                                    [&](const Piece& piece) { return piece.path == name; });
+      std::ranges::sort(segment.copies, {}, [&](const Piece& piece) { return piece.path != name; });
       segments_.push_back(std::move(segment));
     }
     std::ranges::sort(segments_, {}, [](const Segment& segment) { return segment.header.number; });
