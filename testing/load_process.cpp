@@ -374,11 +374,10 @@ std::optional<Position> find_position(const State& found, int thread, int from, 
   State state = state_after(thread, from);
   for (int n = from; n <= to; ++n) {
     if (n > from) Operation{thread, n}.apply(n, state);
-    if (found == state) {
-      position = Position{.least = position ? position->least : n, .greatest = n, .halfway = false};
-    } else if (!position && n < to && found == halfway(state, Operation{thread, n + 1})) {
-      position = Position{.least = n, .greatest = n, .halfway = true};
-    }
+    const bool whole = found == state;
+    if (!whole && (n == to || found != halfway(state, Operation{thread, n + 1}))) continue;
+    // States come again: a session that is created and destroyed leaves none.
+    position = Position{.least = position ? position->least : n, .greatest = n, .halfway = !whole};
   }
   return position;
 }
