@@ -88,6 +88,8 @@ Result<ExportedSession> parse_session(const Json& json) {
   if (!created) return std::unexpected(created.error());
   if (!last_access) return std::unexpected(last_access.error());
   if (!version) return std::unexpected(version.error());
+  if (!is_time(*created) || !is_time(*last_access))
+    return wrong("\"created\" or \"last_access\" is no time of the years 1970 to 9999");
   const Json& entries = json.at("entries");
   if (!entries.is_array()) return wrong("\"entries\" is no list");
 

@@ -12,6 +12,13 @@ namespace hybrid {
 // Milliseconds since 1970-01-01 UTC: what the log and the table keep.
 using Millis = std::int64_t;
 
+// Whether a clock may have shown it, from 1970 to 9999: what a file holds may be anything, and must not overflow what is
+// computed with it.
+inline bool is_time(Millis time) {
+  constexpr Millis kEnd = 253'402'300'800'000;
+  return time >= 0 && time < kEnd;
+}
+
 inline TimePoint to_time_point(Millis time) { return TimePoint{std::chrono::milliseconds{time}}; }
 
 class Clock {

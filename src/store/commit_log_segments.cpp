@@ -121,9 +121,10 @@ void CommitLog::sort_segments(const scf::LogSummary& summary) {
   }
   // A superseded segment may continue an unused file, whose header a crash took: without it the segment would look like
   // the rest of a log whose start is missing. So it goes after the segment.
-  const auto newer = std::ranges::partition(obsolete_, [&](const std::string& path) {
-    return superseded_.empty() || path > superseded_.back();
-  });
+  const auto newer =
+      std::ranges::partition(obsolete_, [&](const std::string& path) HYBRID_REQUIRES(mutex_) {
+        return superseded_.empty() || path > superseded_.back();
+      });
   std::ranges::move(newer, std::back_inserter(superseded_));
   obsolete_.erase(newer.begin(), newer.end());
 }

@@ -7,12 +7,6 @@ namespace {
 
 using scf::Op;
 
-// Of 1970 to 9999: nothing that is computed with it overflows.
-bool is_sane(Millis time) {
-  constexpr Millis kMax = 253'402'300'800'000;
-  return time >= 0 && time < kMax;
-}
-
 const char* check_size(const Entry& entry) {
   return entry.block.content_bytes() > kSessionBytesMax ? "a session larger than any is" : nullptr;
 }
@@ -25,7 +19,7 @@ void set(PackedBlock& block, std::string_view key, std::string_view value) {
 }  // namespace
 
 const char* Replay::apply(const scf::Record& record, scf::Lsn lsn, Millis time) {
-  if (!is_sane(time)) return "a time that cannot be";
+  if (!is_time(time)) return "a time that cannot be";
   switch (record.op) {
     case Op::create: return create(record, lsn, time);
     case Op::destroy: return destroy(record);
@@ -61,7 +55,7 @@ const char* Replay::create(const scf::Record& record, scf::Lsn lsn, Millis time)
     return add(record.sid, lsn, time) ? nullptr : "it creates a session that lives";
   const auto image = scf::parse_image(record.data);
   if (!image) return "a malformed image";
-  if (!is_sane(image->created) || !is_sane(image->last_access)) return "a time that cannot be";
+  if (!is_time(image->created) || !is_time(image->last_access)) return "a time that cannot be";
   if (const EntryRef before = table_.find(record.sid)) remove(before);
   const EntryRef entry = add(record.sid, lsn, time);
   entry->set_times(image->created, image->last_access);
@@ -124,7 +118,7 @@ const char* Replay::touch(const scf::Record& record) {
   if (!touches) return "malformed touches";
   for (const scf::Touch& touch : *touches) {
     // Its session may have been destroyed or have changed its id while the batch was made.
-    if (!is_sane(touch.last_access)) return "a time that cannot be";
+    if (!is_time(touch.last_access)) return "a time that cannot be";
     const EntryRef entry = table_.find(touch.sid);
     if (!entry || touch.last_access <= entry->access.load(std::memory_order_relaxed)) continue;
     entry->access.store(touch.last_access, std::memory_order_relaxed);

@@ -122,8 +122,8 @@ RC_GTEST_PROP(ExactValues, AreTheSameBytesAfterExportAndImport, (std::uint64_t s
     for (int i = 0; i < 5; ++i) {
       std::map<std::string, std::string> entries;
       for (int k = 0; k < 40; ++k) entries[any.value()] = any.value();
-      scf::Image image{.created = -i,
-                       .last_access = INT64_MAX - i,
+      scf::Image image{.created = i,
+                       .last_access = 253'402'300'799'999 - i,
                        .version = UINT64_MAX - static_cast<std::uint64_t>(i),
                        .entries = {}};
       for (const auto& [key, value] : entries) image.entries.emplace_back(key, value);

@@ -211,6 +211,10 @@ TEST_F(ExportProgram, WhatIsWrongIsSaidWithItsLine) {
        {kHeader, R"({"sid":")" + hex_digest("a") +
                      R"(","created":1.5,"last_access":2,"version":3,"entries":[]})"},
        "\"created\" is no integer"},
+      {"year 10000",
+       {kHeader, R"({"sid":")" + hex_digest("a") +
+                     R"(","created":1,"last_access":253402300800000,"version":3,"entries":[]})"},
+       "is no time of the years 1970 to 9999"},
       {"pair", {kHeader, session_line("a", R"([["k",1],["l"]])")}, "line 2: entry 2 is no pair"},
       {"form",
        {kHeader, session_line("a", R"([["k",{"$byte":""}]])")},
