@@ -80,15 +80,14 @@ Result<void> EmbeddedStore::remove_outdated(const Outdated& outdated,
   table_->for_each_chunk([&](Chunk& chunk) {
     if (!outdated.may_match_in(chunk) || !result) return;
     // Entries that move in from now on lower the floors themselves: see set_times().
-    chunk.access_floor.store(Entry::kNever, std::memory_order_relaxed);
-    chunk.created_floor.store(Entry::kNever, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    chunk.access_floor.store(Entry::kNever, std::memory_order_seq_cst);
+    chunk.created_floor.store(Entry::kNever, std::memory_order_seq_cst);
     Millis access_floor = Entry::kNever;
     Millis created_floor = Entry::kNever;
     for (Entry& place : chunk.entries) {
       if (result && outdated.matches(place)) result = remove_if_outdated(place, outdated, removed);
-      access_floor = std::min(access_floor, place.access.load(std::memory_order_relaxed));
-      created_floor = std::min(created_floor, place.created().load(std::memory_order_relaxed));
+      access_floor = std::min(access_floor, place.access.load(std::memory_order_seq_cst));
+      created_floor = std::min(created_floor, place.created().load(std::memory_order_seq_cst));
     }
     lower(chunk.access_floor, access_floor);
     lower(chunk.created_floor, created_floor);

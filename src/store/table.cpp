@@ -5,7 +5,7 @@
 namespace hybrid::store {
 
 void lower(std::atomic<Millis>& floor, Millis time) {
-  Millis seen = floor.load(std::memory_order_relaxed);
+  Millis seen = floor.load(std::memory_order_seq_cst);
   while (time < seen && !floor.compare_exchange_weak(seen, time, std::memory_order_relaxed)) {
   }
 }
@@ -176,11 +176,10 @@ Entry* Table::allocate(const Digest& digest, Millis now) {
 }
 
 void Entry::set_times(Millis created_at, Millis accessed_at) {
-  created().store(created_at, std::memory_order_relaxed);
-  access.store(accessed_at, std::memory_order_relaxed);
+  // In one order with the sweep's raising of the floors: either the sweep sees the times, or lower() sees the raised floors.
+  created().store(created_at, std::memory_order_seq_cst);
+  access.store(accessed_at, std::memory_order_seq_cst);
   logged_access().store(accessed_at, std::memory_order_relaxed);
-  // Either a sweep that raises the floors sees the times, or this sees the raised floors.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   lower(chunk().created_floor, created_at);
   lower(chunk().access_floor, accessed_at);
 }

@@ -107,8 +107,9 @@ void Scheduler::hand_over() {
   const std::size_t next = choose();
   if (next == mine) return;
   running_ = next;
+  Task& waiting = *tasks_[mine];  // from the release on, tasks_ is the other's
   tasks_[next]->baton.release();
-  tasks_[mine]->baton.acquire();
+  waiting.baton.acquire();
 }
 
 }  // namespace hybrid::testing::simulator
