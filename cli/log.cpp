@@ -1,6 +1,6 @@
 // hybrid log: the history of one session, through all the ids that it had.
 //
-// The log is read twice: a session may get the id that is asked for long after its first record. First to find out which
+// A snapshot of the log is read twice: a session may get the id that is asked for long after its first record. First to find out which
 // sessions ever had that id (several, if it was used again after a destroy), then to print them. Memory: an entry per
 // live session.
 #include <fmt/format.h>
@@ -65,10 +65,9 @@ class Lives {
 using Firsts = std::unordered_set<Lives::First>;
 
 // The sessions that ever had the id.
-Result<Reading> find_sessions(const Options& options, const SessionName& name, Firsts& found) {
+Result<Reading> find_sessions(StoreSnapshot& store, const SessionName& name, Firsts& found) {
   Lives lives;
-  return read_store(
-      options.directory,
+  return store.read(
       [&](const scf::SegmentSummary& segment, const scf::Frame& frame) -> Result<void> {
         for_each_record(segment, frame, [&](const RecordPlace& place) {
           const scf::Record& record = place.record;
@@ -85,9 +84,9 @@ Result<Reading> find_sessions(const Options& options, const SessionName& name, F
       });
 }
 
-Result<Reading> print_sessions(const Options& options, const Firsts& wanted, Output& out) {
+Result<Reading> print_sessions(StoreSnapshot& store, RecordStyle style, const Firsts& wanted,
+                               Output& out) {
   Lives lives;  // of the wanted ones only
-  RecordStyle style = options.style;
   style.shows_touch_of = [&](const Digest& sid) { return lives.find(sid) != nullptr; };
   const auto is_of_wanted = [&](const RecordPlace& place) {
     if (place.record.op == scf::Op::touch) {
@@ -99,8 +98,7 @@ Result<Reading> print_sessions(const Options& options, const Firsts& wanted, Out
     lives.apply(place);
     return true;
   };
-  return read_store(
-      options.directory,
+  return store.read(
       [&](const scf::SegmentSummary& segment, const scf::Frame& frame) -> Result<void> {
         for_each_record(segment, frame, [&](const RecordPlace& place) {
           if (is_of_wanted(place)) out.line(record_text(place, style));
@@ -116,14 +114,16 @@ int log(const CLI::App& command, const Options& options) {
     return complain(kWrongUse,
                     "name the session by --sid-file, --sid or --digest; see 'hybrid log --help'");
   }
+  auto store = StoreSnapshot::take(options.directory);
+  if (!store) return complain(store.error());
   Firsts found;
-  const auto searched = find_sessions(options, **name, found);
+  const auto searched = find_sessions(*store, **name, found);
   if (!searched || found.empty()) {
     if (const int code = conclude(searched); code != kFine) return code;
     return complain(kAnswerIsNo, "nothing is known of that session in '" + options.directory + "'");
   }
   Output out;
-  const auto printed = print_sessions(options, found, out);
+  const auto printed = print_sessions(*store, options.style, found, out);
   out.flush();
   return conclude(printed);
 }

@@ -1,4 +1,6 @@
 // The program `hybrid`. One file per subcommand; docs/tools.md is its manual.
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstring>
 #include <exception>
@@ -59,6 +61,14 @@ int wrong_use(const CLI::App& app, const CLI::ParseError& error) {
   return complain(kWrongUse, what + "; see '" + help + " --help'");
 }
 
+// A snapshot keeps each segment of a log open.
+void allow_many_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Looks into stores of hybrid sessions, and looks after them.", "hybrid"};
   app.set_version_flag("--version", "hybrid " + std::string{kVersion});
@@ -90,6 +100,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace hybrid::cli;
   std::signal(SIGPIPE, SIG_IGN);
+  allow_many_open_files();
   try {
     return run(argc, argv);
   } catch (const OutputClosed&) {

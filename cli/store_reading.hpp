@@ -1,21 +1,23 @@
 // Reads a store that somebody may have open, without disturbing it: no lock is taken and nothing is written.
 //
 // The log moves while it is read, so a reading may catch it half way. What looks wrong is believed only if a second
-// reading, some milliseconds later, finds the same at the same place.
+// reading, some milliseconds later, finds the same at the same place; if they differ, a snapshot is read. An end that
+// looks torn is nothing wrong while a process is known to have the store open.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "hybrid/error.hpp"
+#include "io/file_system.hpp"
 #include "scf/log_reader.hpp"
 
 namespace hybrid::cli {
 
 struct Reading {
   scf::LogSummary log;
-  // The end of the log was never the same twice: it is being written to, and what looks torn is on its way. The
-  // verdict is sound then.
+  // The log is being written to, and what looks torn is on its way. The verdict is sound then.
   bool changing = false;
 };
 
@@ -24,6 +26,22 @@ using OnFrame = std::function<Result<void>(const scf::SegmentSummary&, const scf
 
 // Errors: scf::read_log()'s and on_frame's; `unavailable` if the store changes too fast to be judged.
 Result<Reading> read_store(const std::string& directory, const OnFrame& on_frame);
+
+// The log of one moment, for who must read it more than once: each reading sees the same records. A torn end is left out.
+class StoreSnapshot {
+ public:
+  // Errors: those of reading; `unavailable` if the store changes too fast.
+  static Result<StoreSnapshot> take(const std::string& directory);
+  // Errors: scf::read_log()'s and on_frame's.
+  Result<Reading> read(const OnFrame& on_frame);
+
+ private:
+  StoreSnapshot(std::string directory, std::unique_ptr<io::FileSystem> files)
+      : directory_(std::move(directory)), files_(std::move(files)) {}
+
+  std::string directory_;
+  std::unique_ptr<io::FileSystem> files_;
+};
 
 // Says on standard error what is wrong with what was read, and with which code to end. A torn tail is worth a line, but
 // is nothing wrong.

@@ -65,7 +65,9 @@ Result<std::unique_ptr<LogSnapshot>> LogSnapshot::take(io::FileSystem& files,
     if (!*held) continue;
     if (auto hidden = snapshot->hide_unused(); !hidden) return std::unexpected(hidden.error());
     if (auto fixed = snapshot->fix_end(); !fixed) return std::unexpected(fixed.error());
-    return snapshot;
+    const auto complete = snapshot->holds_all(files, directory);
+    if (!complete) return std::unexpected(complete.error());
+    if (*complete) return snapshot;
   }
   return std::unexpected(
       Error{Errc::unavailable, "'" + directory + "' changes too fast to be read; try again later"});
@@ -90,12 +92,20 @@ Result<bool> LogSnapshot::hold_all(io::FileSystem& files, const std::string& dir
 }
 
 // A segment that was not begun yet may be at any time: nothing that is in it by then was acknowledged before. One whose header
-// was erased has frames, and is left for read_log() to judge.
+// was erased has frames, and is left for read_log() to judge. Those that were begun have ended the ones before them, which may
+// have grown since they were opened.
 Result<void> LogSnapshot::hide_unused() {
   for (auto& [path, held] : held_) {
     std::array<std::byte, kSegmentHeaderBytes + kFrameHeaderBytes> start{};
     if (auto got = read(held, 0, start); !got) return std::unexpected(got.error());
     if (all_zero(start)) held.end = 0;
+  }
+  for (auto& [path, held] : held_) {
+    if (held.end == 0) continue;
+    const auto size = held.file->size();
+    if (!size) return std::unexpected(size.error());
+    held.size = std::max(held.size, *size);
+    held.end = held.size;
   }
   return {};
 }
@@ -158,6 +168,15 @@ Result<void> LogSnapshot::fix_end() {
     }
     return {};
   }
+}
+
+// A segment made since may be the successor of one that was sealed since.
+Result<bool> LogSnapshot::holds_all(io::FileSystem& files, const std::string& directory) const {
+  const auto names = files.list(directory);
+  if (!names) return std::unexpected(names.error());
+  return std::ranges::all_of(*names, [&](const std::string& name) {
+    return !parse_segment_name(name) || held_.contains(directory + "/" + name);
+  });
 }
 
 Result<std::vector<std::string>> LogSnapshot::list(const std::string&) { return names_; }

@@ -51,6 +51,7 @@ class LogSnapshot final : public io::FileSystem {
   Result<bool> hold_all(io::FileSystem& files, const std::string& directory);
   Result<void> hide_unused();
   Result<void> fix_end();
+  Result<bool> holds_all(io::FileSystem& files, const std::string& directory) const;
   static Result<std::size_t> read(const Held& held, std::uint64_t offset,
                                   std::span<std::byte> bytes);
 

@@ -7,6 +7,7 @@
 #include <hybrid/hybrid.hpp>
 
 #include "base/crc32c.hpp"
+#include "io/file_system.hpp"
 #include "scf/record.hpp"
 #include "scf/segment_writer.hpp"
 #include "testing/temp_directory.hpp"
@@ -87,6 +88,23 @@ TEST_F(Verify, SaysHowMuchOfATornTailWillBeCut) {
   EXPECT_EQ(json.at("records"), 3);
   // And that is what happens.
   EXPECT_EQ(open(directory_).value()->stats()->recovery.bytes_cut, 7U);
+}
+
+TEST_F(Verify, FindsTheTornEndOfAStoreInUseSound) {
+  if (!std::filesystem::exists("/proc/locks")) GTEST_SKIP() << "/proc/locks is not there";
+  make_killed_store();
+  const LogEnd end = end_of_log(directory_);
+  std::string bytes = read_file(end.path);
+  bytes.replace(end.offset, 7, "garbage");
+  write_file(end.path, bytes);
+  {
+    const auto lock = io::posix_file_system().lock(directory_).value();
+    EXPECT_THAT(verify().out, StartsWith("sound: 3 records"));
+    EXPECT_THAT(verify().out, HasSubstr("in use"));
+    EXPECT_EQ(verify().err, "");
+    EXPECT_EQ(verdict(0).at("changing"), true);
+  }
+  EXPECT_EQ(verdict(0).at("verdict"), "torn");
 }
 
 TEST_F(Verify, SaysWhereDamageIs) {
