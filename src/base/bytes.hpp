@@ -34,6 +34,12 @@ void append_integer(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
+// Returns where the copy ends. (std::ranges::copy of g++ 12 copies spans byte by byte.)
+inline std::byte* copy_bytes(std::byte* to, ByteView from) {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+  return to + from.size();
+}
+
 // Unsigned LEB128.
 inline void append_varint(std::string& out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));

@@ -24,6 +24,8 @@ class Mapping {
  public:
   virtual ~Mapping() = default;
   virtual std::span<std::byte> bytes() = 0;
+  // Makes a sync of much that was written through it cheaper: what is there is left to the file, and comes back as it is used.
+  virtual void let_go() {}
   // Whether what was written may not be in the file, since the disk failed. Then no sync says so any more.
   virtual bool failed() const { return false; }
 };

@@ -59,6 +59,8 @@ class PosixMapping final : public Mapping {
     ::munmap(bytes_.data(), bytes_.size());
   }
   std::span<std::byte> bytes() override { return bytes_; }
+  // Else the kernel takes the write permission from each page in turn, and interrupts all processors each time.
+  void let_go() override { ::madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED); }
   bool failed() const override { return watch_->failed(); }
 
  private:

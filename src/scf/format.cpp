@@ -1,6 +1,5 @@
 #include "scf/format.hpp"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/crc32c.hpp"
@@ -24,11 +23,11 @@ static_assert(kPayloadWordOffset % 8 == 0 && kPayloadWordOffset + 8 == kFrameHea
 SegmentHeaderBytes encode(const SegmentHeader& header) {
   SegmentHeaderBytes bytes{};
   std::byte* const at = bytes.data();
-  std::ranges::copy(as_bytes(kSegmentMagic), at);
+  copy_bytes(at, as_bytes(kSegmentMagic));
   store_le(at + 8, kMajor);
   store_le(at + 10, kMinor);
   store_le(at + 12, std::uint32_t{kSegmentHeaderBytes});
-  std::ranges::copy(header.store, at + 16);
+  copy_bytes(at + 16, header.store);
   store_le(at + 32, header.number.value);
   store_le(at + 40, header.epoch);
   store_le(at + 48, header.first_lsn.value);
@@ -70,7 +69,7 @@ std::expected<SegmentHeader, HeaderFault> decode_segment_header(ByteView bytes) 
 SegmentHeader guess_segment_header(ByteView bytes) {
   const std::byte* const at = bytes.data();
   SegmentHeader header;
-  std::ranges::copy(bytes.subspan(16, header.store.size()), header.store.begin());
+  copy_bytes(header.store.data(), bytes.subspan(16, header.store.size()));
   header.number = {load_le<std::uint64_t>(at + 32)};
   header.epoch = load_le<std::uint64_t>(at + 40);
   header.first_lsn = {load_le<std::uint64_t>(at + 48)};
@@ -88,7 +87,7 @@ SegmentHeader guess_segment_header(ByteView bytes) {
 FrameHeaderBytes encode(const FrameHeader& header) {
   FrameHeaderBytes bytes{};
   std::byte* const at = bytes.data();
-  std::ranges::copy(as_bytes(kFrameMagic), at);
+  copy_bytes(at, as_bytes(kFrameMagic));
   store_le(at + 8, header.epoch);
   store_le(at + 16, header.first_lsn.value);
   store_le(at + 24, header.durable.value);

@@ -15,10 +15,6 @@ void append_sized(std::string& out, std::string_view bytes) {
   out.append(bytes);
 }
 
-std::byte* store_bytes(std::byte* to, std::string_view bytes) {
-  return std::ranges::copy(as_bytes(bytes), to).out;
-}
-
 std::byte* store_field(std::byte* to, ImageTag tag, std::uint64_t value) {
   *to++ = static_cast<std::byte>(tag);
   to = store_varint(to, sizeof value);
@@ -32,7 +28,7 @@ std::size_t entry_field_bytes(std::string_view key, std::string_view value) {
 
 Digest to_digest(ByteView bytes) {
   Digest digest;
-  std::ranges::copy(bytes.first(kSidBytes), digest.bytes.begin());
+  copy_bytes(digest.bytes.data(), bytes.first(kSidBytes));
   return digest;
 }
 
@@ -134,7 +130,7 @@ void ImageRecord::begin(std::span<std::byte> to, const Digest& sid, const Image&
   at_ = to.data();
   end_ = to.data() + to.size();
   *at_++ = static_cast<std::byte>(Op::create);
-  at_ = std::ranges::copy(sid.bytes, at_).out;
+  at_ = copy_bytes(at_, sid.bytes);
   at_ = store_field(at_, ImageTag::created, static_cast<std::uint64_t>(image.created));
   at_ = store_field(at_, ImageTag::last_access, static_cast<std::uint64_t>(image.last_access));
   at_ = store_field(at_, ImageTag::version, image.version);
@@ -144,8 +140,8 @@ void ImageRecord::put(std::string_view key, std::string_view value) {
   *at_++ = static_cast<std::byte>(ImageTag::entry);
   at_ = store_varint(at_, entry_field_bytes(key, value));
   at_ = store_varint(at_, key.size());
-  at_ = store_bytes(at_, key);
-  at_ = store_bytes(at_, value);
+  at_ = copy_bytes(at_, as_bytes(key));
+  at_ = copy_bytes(at_, as_bytes(value));
 }
 
 void ImageRecord::end() {

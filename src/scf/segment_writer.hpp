@@ -43,9 +43,9 @@ class SegmentWriter {
   bool fits(std::size_t bytes, std::size_t reserve = 0) const;
   // One record, whole, as append_record() makes it. It must fit. Its LSN is next_lsn().
   void append(std::string_view record, const FrameContext& context);
-  // The same in two steps: where the record is to be put, and that it is there.
+  // The same in two steps: where the record is to be put, and that `record` is there.
   std::span<std::byte> begin_record(std::size_t bytes, const FrameContext& context);
-  void end_record(std::size_t bytes);
+  void end_record(ByteView record);
   // The payload of a frame of another segment, of `count` records.
   void append_payload(ByteView payload, std::uint32_t count, const FrameContext& context);
   // A sync point, seal or closed frame.

@@ -64,8 +64,9 @@ Result<CommitLog::Place> CommitLog::append(std::size_t bytes,
                                            Millis now, AppendOptions options) {
   return append_with(bytes, now, options,
                      [&](scf::SegmentWriter& writer, const scf::FrameContext& context) {
-                       write(writer.begin_record(bytes, context));
-                       writer.end_record(bytes);
+                       const std::span<std::byte> record = writer.begin_record(bytes, context);
+                       write(record);
+                       writer.end_record(record);
                      });
 }
 
@@ -135,6 +136,7 @@ void CommitLog::sync_once() {
   }
   // Oldest first: what is durable is then always a prefix.
   for (const auto& segment : to_sync) {
+    if (segment->mapping) segment->mapping->let_go();
     auto synced = segment->file->sync();
     const MutexLock lock{mutex_};
     ++counters_.syncs;

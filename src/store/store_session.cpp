@@ -75,6 +75,7 @@ Result<void> StoreSession::destroy() {
 
 Result<void> StoreSession::apply(std::span<const Change> changes,
                                  std::optional<std::uint64_t> if_version) {
+  entry_->prefetch_rest();
   CommitLog::Place place;
   {
     const auto writer = WriterLock::take(*entry_);

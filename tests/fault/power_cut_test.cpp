@@ -38,7 +38,7 @@ constexpr Millis kStart = 1'700'000'000'000;
 std::uint64_t seeds(std::uint64_t by_default) {
   const char* const wanted = std::getenv("HYBRID_FAULT_SEEDS");
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  by_default = by_default / 4 + 1;  // these builds take ten times as long
+  by_default = by_default / 8 + 1;  // these builds take ten times as long
 #endif
   return wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : by_default;
 }
