@@ -49,7 +49,8 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Config config, const scf::Log
     log->sync_interval_ = log->config_.sync_interval;
     log->next_lsn_ = summary.next_lsn;
     log->durable_ = summary.durable;
-    log->low_water_ = summary.low_water;
+    // We write no mark above what is durable; a forged one is not believed beyond it.
+    log->low_water_ = std::min(summary.low_water, summary.durable + 1);
     log->last_time_ = summary.latest_time;
     log->last_is_sealed_ = summary.sealed;
     if (!summary.segments.empty()) {
