@@ -1,0 +1,293 @@
+// Question: how fast is hybrid beside the maps and the databases that sessions are kept in?
+// All contenders hold N sessions of 8 keys x 100 bytes at once; repetitions of all are shuffled into one run; every value read is
+// checked. One thread. ./bench/run builds and runs it, and makes a table of what it writes.
+//   bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99] [Google Benchmark's flags]
+// --synced: those that keep each change over a power cut, and only what it costs them.
+#include <benchmark/benchmark.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <span>
+
+#include <hybrid/hybrid.hpp>
+
+#include "bench/rivals/rival.hpp"
+
+namespace bench {
+
+std::vector<Contender>& contenders() {
+  static std::vector<Contender> all;
+  return all;
+}
+
+namespace {
+
+constexpr std::size_t kPicks = std::size_t{1} << 20;
+constexpr std::size_t kTagBytes = 16;
+
+struct Pick {
+  std::uint32_t session;
+  std::uint32_t key;
+};
+
+// The sessions, and who is asked for when.
+struct Data {
+  std::vector<std::string> sids;
+  std::vector<Pick> uniform;
+  std::vector<Pick> zipf;
+};
+
+// Each value names its session, so that a mix-up shows.
+void write_value(const std::string& sid, std::string& value) {
+  value.assign(kValueBytes, 'v');
+  std::memcpy(value.data(), sid.data(), kTagBytes);
+}
+void check_value(const std::string& sid, const std::string& value) {
+  if (value.size() != kValueBytes || std::memcmp(value.data(), sid.data(), kTagBytes) != 0)
+    die("a value that was read is wrong");
+}
+
+// Gray et al., "Quickly Generating Billion-Record Synthetic Databases", SIGMOD 1994; the ranks are scattered over the sessions.
+class Zipf {
+ public:
+  Zipf(std::size_t n, double theta) : n_(static_cast<double>(n)), theta_(theta) {
+    for (std::size_t i = 1; i <= n; ++i) zeta_ += 1 / std::pow(static_cast<double>(i), theta);
+    const double zeta2 = 1 + std::pow(0.5, theta);
+    alpha_ = 1 / (1 - theta);
+    eta_ = (1 - std::pow(2 / n_, 1 - theta)) / (1 - zeta2 / zeta_);
+  }
+  std::size_t operator()(double uniform) const {
+    const double uz = uniform * zeta_;
+    if (uz < 1) return 0;
+    if (uz < 1 + std::pow(0.5, theta_)) return 1;
+    const double rank = n_ * std::pow(eta_ * uniform - eta_ + 1, alpha_);
+    return std::min(static_cast<std::size_t>(rank), static_cast<std::size_t>(n_) - 1);
+  }
+
+ private:
+  double n_;
+  double theta_;
+  double zeta_ = 0;
+  double alpha_ = 0;
+  double eta_ = 0;
+};
+
+Data make_data(std::size_t sessions, double theta) {
+  Data data;
+  data.sids.reserve(sessions);
+  for (std::size_t i = 0; i < sessions; ++i) data.sids.push_back(hybrid::make_session_id());
+  std::mt19937_64 random{42};
+  const Zipf zipf{sessions, theta};
+  std::uniform_real_distribution<double> uniform{0, 1};
+  for (std::size_t i = 0; i < kPicks; ++i) {
+    const auto key = static_cast<std::uint32_t>(random() % kKeys);
+    data.uniform.push_back({static_cast<std::uint32_t>(random() % sessions), key});
+    // Ids are random, so rank r may as well be session r.
+    data.zipf.push_back({static_cast<std::uint32_t>(zipf(uniform(random))), key});
+  }
+  return data;
+}
+
+std::size_t resident_bytes() {
+  std::ifstream in{"/proc/self/statm"};
+  std::size_t size = 0;
+  std::size_t resident = 0;
+  std::size_t shared = 0;
+  in >> size >> resident >> shared;
+  return (resident - shared) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Where a repetition goes on in the picks.
+class Walk {
+ public:
+  explicit Walk(std::span<const Pick> picks) : picks_(picks) {}
+  const Pick& next() { return picks_[at_++ & (kPicks - 1)]; }
+
+ private:
+  std::span<const Pick> picks_;
+  static inline std::size_t at_ = 0;
+};
+
+void get(benchmark::State& state, Rival& rival, const Data& data, std::span<const Pick> picks) {
+  Walk walk{picks};
+  std::string value;
+  for (auto _ : state) {
+    const auto [session, key] = walk.next();
+    const std::string& sid = data.sids[session];
+    rival.get(sid, keys()[key], value);
+    check_value(sid, value);
+  }
+}
+
+void set(benchmark::State& state, Rival& rival, const Data& data) {
+  Walk walk{data.uniform};
+  std::string value;
+  for (auto _ : state) {
+    const auto [session, key] = walk.next();
+    const std::string& sid = data.sids[session];
+    write_value(sid, value);
+    rival.set(sid, keys()[key], value);
+  }
+}
+
+void mix(benchmark::State& state, Rival& rival, const Data& data) {
+  Walk walk{data.uniform};
+  std::string value;
+  unsigned turn = 0;
+  for (auto _ : state) {
+    const auto [session, key] = walk.next();
+    const std::string& sid = data.sids[session];
+    if (++turn % 10 == 0) {
+      write_value(sid, value);
+      rival.set(sid, keys()[key], value);
+    } else {
+      rival.get(sid, keys()[key], value);
+      check_value(sid, value);
+    }
+  }
+}
+
+void replace(benchmark::State& state, Rival& rival, const Data& data) {
+  Walk walk{data.uniform};
+  std::string value;
+  for (auto _ : state) {
+    const std::string& sid = data.sids[walk.next().session];
+    write_value(sid, value);
+    rival.destroy(sid);
+    rival.create(sid, value);
+  }
+}
+
+// One dependent cache miss over 1 GiB, on huge pages if there are any: what the machine allows.
+void chase(benchmark::State& state) {
+  constexpr std::size_t kBytes = std::size_t{1} << 30;
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kLines = kBytes / kLine;
+  static std::byte* const memory = [] {
+    void* const at =
+        ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) die("no memory for the chase");
+    ::madvise(at, kBytes, MADV_HUGEPAGE);
+    auto* const bytes = static_cast<std::byte*>(at);
+    // One cycle through all lines (Sattolo).
+    std::vector<std::uint32_t> order(kLines);
+    std::iota(order.begin(), order.end(), 0U);
+    std::mt19937_64 random{1};
+    for (std::size_t i = kLines - 1; i > 0; --i) std::swap(order[i], order[random() % i]);
+    for (std::size_t i = 0; i < kLines; ++i)
+      std::memcpy(bytes + i * kLine, &order[i], sizeof order[i]);
+    return bytes;
+  }();
+  std::uint32_t at = 0;
+  for (auto _ : state) std::memcpy(&at, memory + at * kLine, sizeof at);
+  benchmark::DoNotOptimize(at);
+}
+
+struct Running {
+  Contender contender;
+  std::unique_ptr<Rival> rival;
+};
+
+Running start(const Contender& contender, const std::string& root, const Data& data) {
+  std::string directory = root + "/" + contender.name;
+  std::ranges::replace(directory, ' ', '-');
+  std::filesystem::create_directories(directory);
+  std::fprintf(stderr, "%-16s fills ... ", contender.name);
+  const auto begun = std::chrono::steady_clock::now();
+  const std::size_t before = resident_bytes();
+  Running running{contender, contender.make(directory)};
+  std::string value;
+  for (const std::string& sid : data.sids) {
+    write_value(sid, value);
+    running.rival->create(sid, value);
+  }
+  const auto bytes = static_cast<double>(resident_bytes() - before);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  std::fprintf(stderr, "%.1f s\n", took.count());
+  benchmark::AddCustomContext(
+      std::string{"bytes a session: "} + contender.name,
+      std::to_string(std::llround(bytes / static_cast<double>(data.sids.size()))));
+  return running;
+}
+
+void add(const Running& running, const Data& data) {
+  Rival& rival = *running.rival;
+  const auto add_one = [&](const char* what, std::int64_t times, auto&& fn) {
+    benchmark::RegisterBenchmark((std::string{what} + "/" + running.contender.name).c_str(), fn)
+        ->Iterations(times);
+  };
+  if (running.contender.kept == Kept::power_cut) {
+    add_one("set synced", 1000, [&](auto& state) { set(state, rival, data); });
+    return;
+  }
+  const bool quick = running.contender.kept == Kept::no_crash ||
+                     std::string_view{running.contender.name}.starts_with("hybrid");
+  const std::int64_t reads = quick ? 300'000 : 50'000;
+  const std::int64_t writes = quick ? 300'000 : 20'000;
+  add_one("get", reads, [&](auto& state) { get(state, rival, data, data.uniform); });
+  add_one("get zipf", reads, [&](auto& state) { get(state, rival, data, data.zipf); });
+  add_one("set", writes, [&](auto& state) { set(state, rival, data); });
+  add_one("90/10", reads, [&](auto& state) { mix(state, rival, data); });
+  add_one("destroy+create", writes / kKeys, [&](auto& state) { replace(state, rival, data); });
+}
+
+int run(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (argc < 2) die("usage: bench_compare DIR [--sessions=N] [--zipf=0.99]");
+  const std::string root = argv[1];
+  bool synced = false;
+  std::optional<std::size_t> wanted;
+  double theta = 0.99;
+  for (int i = 2; i < argc; ++i) {
+    const std::string_view flag = argv[i];
+    const auto number = [&](std::string_view name, auto& value) {
+      if (!flag.starts_with(name)) return false;
+      const auto [end, error] =
+          std::from_chars(flag.data() + name.size(), flag.data() + flag.size(), value);
+      if (error != std::errc{} || end != flag.data() + flag.size())
+        die("no number: " + std::string{flag});
+      return true;
+    };
+    std::size_t count = 0;
+    if (flag == "--synced")
+      synced = true;
+    else if (number("--sessions=", count))
+      wanted = count;
+    else if (!number("--zipf=", theta))
+      die("unknown option " + std::string{flag});
+  }
+  if (std::filesystem::exists(root)) die("'" + root + "' is there already; name a new directory");
+
+  const std::size_t sessions = wanted.value_or(synced ? 1'000 : 1'000'000);
+  if (sessions < 2) die("at least 2 sessions are needed");
+  const Data data = make_data(sessions, theta);
+  benchmark::AddCustomContext("sessions", std::to_string(sessions));
+  std::vector<Running> running;
+  running.reserve(contenders().size());
+  std::ranges::sort(contenders(), {}, [](const Contender& c) { return std::string_view{c.name}; });
+  for (const Contender& contender : contenders()) {
+    if ((contender.kept == Kept::power_cut) != synced) continue;
+    running.push_back(start(contender, root, data));
+    add(running.back(), data);
+  }
+  if (!synced) benchmark::RegisterBenchmark("chase", chase)->Iterations(1'000'000);
+  benchmark::RunSpecifiedBenchmarks();
+  running.clear();
+  std::filesystem::remove_all(root);
+  return 0;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::run(argc, argv); }

@@ -1,0 +1,65 @@
+// What a store of sessions has to do in the comparison. One thread at a time.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+inline constexpr std::size_t kKeys = 8;
+inline constexpr std::size_t kValueBytes = 100;
+
+inline const std::array<std::string, kKeys>& keys() {
+  static const std::array<std::string, kKeys> keys{"key0", "key1", "key2", "key3",
+                                                   "key4", "key5", "key6", "key7"};
+  return keys;
+}
+
+[[noreturn]] inline void die(const std::string& why) {
+  std::fprintf(stderr, "bench: %s\n", why.c_str());
+  std::exit(1);
+}
+
+class Rival {
+ public:
+  virtual ~Rival() = default;
+  // A session with `value` under each of keys(). The id is not in use.
+  virtual void create(const std::string& sid, const std::string& value) = 0;
+  virtual void set(const std::string& sid, const std::string& key, const std::string& value) = 0;
+  // Dies if it is not there.
+  virtual void get(const std::string& sid, const std::string& key, std::string& value) = 0;
+  virtual void destroy(const std::string& sid) = 0;
+};
+
+// What survives what, once it was acknowledged. Only equals are compared.
+enum class Kept { no_crash, process_crash, power_cut };
+
+struct Contender {
+  const char* name;
+  Kept kept;
+  // `directory` is there, empty, and the contender's own.
+  std::unique_ptr<Rival> (*make)(const std::string& directory);
+};
+
+// Every file of rivals/ adds its own, before main().
+std::vector<Contender>& contenders();
+
+struct Contends {
+  explicit Contends(const Contender& contender) { contenders().push_back(contender); }
+};
+
+// For stores of one level: a key of one session.
+inline std::string flat_key(const std::string& sid, std::string_view key) {
+  std::string flat;
+  flat.reserve(sid.size() + 1 + key.size());
+  flat.append(sid).append(1, '/').append(key);
+  return flat;
+}
+
+}  // namespace bench
