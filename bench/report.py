@@ -20,7 +20,7 @@ def table(report):
         times[who][what] = run["real_time"]
         if who and what not in done:
             done.append(what)
-    done.sort(key=["get", "get zipf", "set", "90/10", "destroy+create", "set synced"].index)
+    done.sort(key=["get", "get zipf", "set", "mix 90:10", "destroy+create", "set synced"].index)
     memory = {key.removeprefix("bytes a session: "): value
               for key, value in report["context"].items() if key.startswith("bytes a session: ")}
     ours = next(who for who in ("hybrid", "hybrid always") if who in times)

@@ -237,7 +237,7 @@ void add(const Running& running, const Data& data) {
   add_one("get", reads, [&](auto& state) { get(state, rival, data, data.uniform); });
   add_one("get zipf", reads, [&](auto& state) { get(state, rival, data, data.zipf); });
   add_one("set", writes, [&](auto& state) { set(state, rival, data); });
-  add_one("90/10", reads, [&](auto& state) { mix(state, rival, data); });
+  add_one("mix 90:10", reads, [&](auto& state) { mix(state, rival, data); });
   add_one("destroy+create", writes / kKeys, [&](auto& state) { replace(state, rival, data); });
 }
 
