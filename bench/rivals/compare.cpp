@@ -243,7 +243,7 @@ void add(const Running& running, const Data& data) {
 
 int run(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  if (argc < 2) die("usage: bench_compare DIR [--sessions=N] [--zipf=0.99]");
+  if (argc < 2) die("usage: bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99]");
   const std::string root = argv[1];
   bool synced = false;
   std::optional<std::size_t> wanted;
@@ -268,7 +268,7 @@ int run(int argc, char** argv) {
   }
   if (std::filesystem::exists(root)) die("'" + root + "' is there already; name a new directory");
 
-  const std::size_t sessions = wanted.value_or(synced ? 1'000 : 1'000'000);
+  const std::size_t sessions = wanted.value_or(synced ? 1'000 : 300'000);
   if (sessions < 2) die("at least 2 sessions are needed");
   const Data data = make_data(sessions, theta);
   benchmark::AddCustomContext("sessions", std::to_string(sessions));
