@@ -184,7 +184,7 @@ Result<std::size_t> Cleaner::write_image(Entry& entry) {
   entry.logged_access().store(numbers.last_access, std::memory_order_relaxed);
   // A touch that came meanwhile may be in the log, but before the image, which does not know of it.
   if (entry.access.load(std::memory_order_relaxed) > accessed)
-    entry.chunk().touched.store(true, std::memory_order_relaxed);
+    config_.table.note_touch(entry.chunk());
   return record.bytes();
 }
 

@@ -172,7 +172,7 @@ Result<void> EmbeddedStore::log_touches(Touches which) {
       auto& logged_access = touch.entry->logged_access();
       if (logged_access.load(std::memory_order_relaxed) == touch.accessed) {
         logged_access.store(touch.logged_before, std::memory_order_relaxed);
-        touch.entry->chunk().touched.store(true, std::memory_order_relaxed);
+        table_->note_touch(touch.entry->chunk());
       }
     }
     batch.clear();
@@ -181,9 +181,10 @@ Result<void> EmbeddedStore::log_touches(Touches which) {
     }
   };
 
+  const Table::TouchedChunks touched = table_->take_touched();
   table_->for_each_chunk([&](Chunk& chunk) {
-    const bool touched = chunk.touched.exchange(false, std::memory_order_relaxed);
-    if (!result || !(touched || which == Touches::all)) return;
+    if (!(touched.contains(chunk) || which == Touches::all)) return;
+    if (!result) return table_->note_touch(chunk);
     for (Entry& place : chunk.entries) {
       const Millis accessed = place.access.load(std::memory_order_relaxed);
       if (accessed == Entry::kNever) continue;

@@ -12,6 +12,9 @@
 namespace hybrid::store {
 namespace {
 
+constexpr std::uint64_t kCacheLine = 64;
+constexpr std::uint64_t kPrefetchedLinesMax = 16;
+
 std::uint32_t tag_of(std::string_view key) { return crc32c(as_bytes(key)); }
 
 // The allocator hands out multiples of 16, less its own 8: what would be lost anyway becomes slack. Large blocks get
@@ -35,6 +38,20 @@ std::uint64_t read_varint(const std::byte*& at) {
 
 std::size_t PackedBlock::entry_bytes(std::size_t key, std::size_t value) {
   return varint_bytes(key) + varint_bytes(value) + key + value;
+}
+
+std::uint64_t PackedBlock::place() const {
+  if (!memory_) return 0;
+  const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
+  HYBRID_ASSERT(address % kPrefetchedLinesMax == 0 && address >> 48 == 0);
+  return address | std::min((header().capacity - 1) / kCacheLine, kPrefetchedLinesMax - 1);
+}
+
+void PackedBlock::prefetch(std::uint64_t place) {
+  if (place == 0) return;
+  const auto* const memory = reinterpret_cast<const std::byte*>(place & ~(kPrefetchedLinesMax - 1));
+  const std::size_t lines = place % kPrefetchedLinesMax + 1;
+  for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(memory + i * kCacheLine);
 }
 
 PackedBlock::Entry PackedBlock::entry_at(std::uint32_t offset) const {

@@ -28,11 +28,10 @@ class PackedBlock {
 
   // What an entry of such a key and value takes.
   static std::size_t entry_bytes(std::size_t key, std::size_t value);
-  // For who will soon look into it.
-  void prefetch() const {
-    __builtin_prefetch(memory_.get());
-    __builtin_prefetch(memory_.get() + 64);
-  }
+  // Where it is, in 48 bits, the last 4 of which say how many cache lines of it to prefetch, less one. 0: no memory.
+  std::uint64_t place() const;
+  // For who will soon look into the block that was at `place`, which may be gone meanwhile.
+  static void prefetch(std::uint64_t place);
 
   // The bytes that set(key, value) will need from reserve(); 0 if it replaces a value in place.
   std::size_t room_for(std::string_view key, std::string_view value) const;

@@ -63,7 +63,7 @@ const char* Replay::create(const scf::Record& record, scf::Lsn lsn, Millis time)
   std::size_t bytes = 0;
   for (const auto& [key, value] : image->entries)
     bytes += PackedBlock::entry_bytes(key.size(), value.size());
-  entry->change_block([&](PackedBlock& block) {
+  table_.change_block(*entry, [&](PackedBlock& block) {
     block.reserve(bytes, image->entries.size());
     for (const auto& [key, value] : image->entries) block.set(key, value);
   });
@@ -96,7 +96,7 @@ const char* Replay::modify(const scf::Record& record, Millis time) {
   if (!changes) return "malformed changes";
   const EntryRef entry = table_.find(record.sid);
   if (!entry) return absent();
-  entry->change_block([&](PackedBlock& block) {
+  table_.change_block(*entry, [&](PackedBlock& block) {
     for (const scf::ChangeView& change : *changes) {
       switch (change.kind) {
         case scf::ChangeKind::create:

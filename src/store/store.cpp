@@ -260,18 +260,16 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
       emit(Event::Kind::created, digest);
       return handle(std::move(entry), sid);
     }
+    bool lives = false;
     {
       const SpinLockGuard data{entry->data};
-      if (alive(*entry, now)) {
-        if (if_alive == IfAlive::refuse) {
-          return std::unexpected(Error{Errc::already_exists, "a live session has this id"});
-        }
-        entry->touch(now);
-        entry->block.prefetch();
-        return handle(entry, sid);
-      }
       if (entry->state == State::closed) return why_absent(*entry);
+      lives = alive(*entry, now);
+      if (lives && if_alive == IfAlive::adopt) table_->touch(*entry, now);
     }
+    if (lives && if_alive == IfAlive::refuse)
+      return std::unexpected(Error{Errc::already_exists, "a live session has this id"});
+    if (lives) return handle(std::move(entry), sid);
     // Somebody is creating, destroying or renaming it, or it has expired: wait, clear up, and look again.
     const auto gone = expire_if_due(*entry);
     if (!gone) return std::unexpected(gone.error());
@@ -293,8 +291,7 @@ Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
   {
     const SpinLockGuard data{entry->data};
     if (!alive(*entry, now)) return std::optional<Session>{};
-    entry->touch(now);
-    entry->block.prefetch();
+    table_->touch(*entry, now);
   }
   return std::optional<Session>{handle(std::move(entry), sid)};
 }
@@ -436,16 +433,16 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
   if (plan->record().empty()) return {};
   {
     const SpinLockGuard data{entry.data};  // readers look into the block that this may move
-    plan->reserve(entry.block);
+    table_->change_block(entry, [&](PackedBlock& block) { plan->reserve(block); });
   }
   const auto logged = log(plan->record(), now);
   if (!logged) return std::unexpected(logged.error());
   place = *logged;
 
   const SpinLockGuard data{entry.data};
-  entry.change_block([&](PackedBlock& block) { plan->apply(block); });
+  table_->change_block(entry, [&](PackedBlock& block) { plan->apply(block); });
   ++entry.rest().version;
-  entry.touch(place.time);
+  table_->touch(entry, place.time);
   entry.logged_access().store(place.time, std::memory_order_relaxed);
   return {};
 }

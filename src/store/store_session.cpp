@@ -9,7 +9,7 @@ Result<void> StoreSession::enter(Access access) {
   if (entry_->state != State::live) return EmbeddedStore::why_absent(*entry_);
   const Millis now = store_.now();
   if (!store_.alive(*entry_, now)) return EmbeddedStore::why_absent(*entry_);
-  if (access == Access::uses) entry_->touch(now);
+  if (access == Access::uses) store_.table_->touch(*entry_, now);
   return {};
 }
 

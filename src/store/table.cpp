@@ -20,31 +20,41 @@ Table::Owner Table::make() { return Owner{new Table}; }
 
 Entry* Table::Shard::find(const Digest& digest) {
   if (slots.empty()) return nullptr;
-  const std::uint64_t hash = digest.hash();
-  for (std::size_t i = home(hash); slots[i].entry != nullptr; i = (i + 1) & (slots.size() - 1)) {
-    if (slots[i].hash == hash && slots[i].entry->digest == digest) return slots[i].entry;
+  const std::uint32_t hash = hash_in_shard(digest);
+  for (std::size_t i = home(hash); !slots[i].empty(); i = after(i)) {
+    if (slots[i].hash() != hash) continue;
+    __builtin_prefetch(slots[i].entry());
+    PackedBlock::prefetch(slots[i].block());
+    if (slots[i].entry()->digest == digest) return slots[i].entry();
   }
   return nullptr;
 }
 
-void Table::Shard::insert(std::uint64_t hash, Entry* entry) {
-  std::size_t i = home(hash);
-  while (slots[i].entry != nullptr) i = (i + 1) & (slots.size() - 1);
-  slots[i] = {.hash = hash, .entry = entry};
+void Table::Shard::insert(const Slot& slot) {
+  std::size_t i = home(slot.hash());
+  while (!slots[i].empty()) i = after(i);
+  slots[i] = slot;
   ++count;
 }
 
-void Table::Shard::erase(const Entry* entry) {
-  const std::size_t mask = slots.size() - 1;
-  std::size_t hole = home(entry->digest.hash());
-  while (slots[hole].entry != entry) {
-    HYBRID_ASSERT(slots[hole].entry != nullptr);
-    hole = (hole + 1) & mask;
+std::size_t Table::Shard::slot_of(const Entry& entry) {
+  std::size_t i = home(hash_in_shard(entry.digest));
+  while (slots[i].entry() != &entry) {
+    HYBRID_ASSERT(!slots[i].empty());
+    i = after(i);
   }
+  return i;
+}
+
+void Table::Shard::erase(const Entry& entry) {
+  const std::size_t size = slots.size();
+  std::size_t hole = slot_of(entry);
   // Move back whatever probed past the hole.
-  for (std::size_t i = (hole + 1) & mask; slots[i].entry != nullptr; i = (i + 1) & mask) {
-    const std::size_t distance_from_home = (i - home(slots[i].hash)) & mask;
-    if (distance_from_home >= ((i - hole) & mask)) {
+  const auto distance = [&](std::size_t from, std::size_t to) {
+    return to >= from ? to - from : to + size - from;
+  };
+  for (std::size_t i = after(hole); !slots[i].empty(); i = after(i)) {
+    if (distance(home(slots[i].hash()), i) >= distance(hole, i)) {
       slots[hole] = slots[i];
       hole = i;
     }
@@ -53,14 +63,15 @@ void Table::Shard::erase(const Entry* entry) {
   --count;
 }
 
+// A quarter at a time, so that little stays empty.
 void Table::Shard::grow() {
   constexpr std::size_t kSlotsMin = 8;
   if ((count + 1) * 5 <= slots.size() * 4) return;  // up to 80 % full
-  std::vector<Slot> before =
-      std::exchange(slots, std::vector<Slot>(std::max(kSlotsMin, slots.size() * 2)));
+  const std::size_t size = slots.size() + std::max(kSlotsMin, slots.size() / 4);
+  const std::vector<Slot> before = std::exchange(slots, std::vector<Slot>(size));
   count = 0;
   for (const Slot& slot : before) {
-    if (slot.entry != nullptr) insert(slot.hash, slot.entry);
+    if (!slot.empty()) insert(slot);
   }
 }
 
@@ -85,7 +96,7 @@ std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {
   // Free until now, so nobody else can hold it: taking it here, against the order, cannot wait.
   const bool free = entry->writer.try_lock();
   HYBRID_ASSERT(free);
-  shard.insert(digest.hash(), entry);
+  shard.insert(make_slot(*entry));
   entry->references.store(2, std::memory_order_release);  // the index's and the caller's
   return {EntryRef{entry}, true};
 }
@@ -94,7 +105,7 @@ void Table::remove(Entry& entry) {
   Shard& shard = shard_of(entry.digest);
   {
     const SpinLockGuard lock{shard.mutex};
-    shard.erase(&entry);
+    shard.erase(entry);
   }
   const EntryRef index_reference{&entry};
 }
@@ -108,13 +119,34 @@ void Table::rename(Entry& entry, Entry& placeholder) {
   {
     const SpinLockGuard first_lock{first->mutex};
     if (second != first) second->mutex.lock();
-    from.erase(&entry);
-    to.erase(&placeholder);
+    from.erase(entry);
+    to.erase(placeholder);
     entry.digest = placeholder.digest;
-    to.insert(entry.digest.hash(), &entry);
+    to.insert(make_slot(entry));
     if (second != first) second->mutex.unlock();
   }
   const EntryRef index_reference{&placeholder};
+}
+
+void Table::note_place(Entry& entry) {
+  Shard& shard = shard_of(entry.digest);
+  const SpinLockGuard lock{shard.mutex};
+  shard.slots[shard.slot_of(entry)] = make_slot(entry);
+}
+
+std::uint64_t Table::place_in_index(Entry& entry) {
+  Shard& shard = shard_of(entry.digest);
+  const SpinLockGuard lock{shard.mutex};
+  return shard.slots[shard.slot_of(entry)].block();
+}
+
+Table::TouchedChunks Table::take_touched() {
+  TouchedChunks taken;
+  for (std::size_t i = 0; i < kTouchedFlags; ++i) {
+    if (touched_[i].load(std::memory_order_relaxed))
+      taken.flags_[i] = touched_[i].exchange(false, std::memory_order_relaxed);
+  }
+  return taken;
 }
 
 void Entry::die(State as) {
@@ -203,7 +235,7 @@ void Table::drop_index() {
       shard.count = 0;
     }
     for (const Slot& slot : slots) {
-      if (slot.entry != nullptr) const EntryRef index_reference{slot.entry};
+      if (!slot.empty()) const EntryRef index_reference{slot.entry()};
     }
   }
 }
@@ -218,9 +250,9 @@ void Table::close() {
     {
       const SpinLockGuard lock{shard.mutex};
       for (const Slot& slot : shard.slots) {
-        if (slot.entry == nullptr) continue;
-        slot.entry->references.fetch_add(1, std::memory_order_relaxed);
-        entries.emplace_back(slot.entry);
+        if (slot.empty()) continue;
+        slot.entry()->references.fetch_add(1, std::memory_order_relaxed);
+        entries.emplace_back(slot.entry());
       }
     }
     for (const EntryRef& entry : entries) {

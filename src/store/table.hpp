@@ -13,6 +13,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -71,13 +72,8 @@ struct alignas(64) Entry {
   // For who will soon change it.
   void prefetch_rest() { __builtin_prefetch(&rest(), 1); }
 
-  // Moves the last access time forward. Any thread, under data.
-  void touch(Millis now);
   // All of its times, as they are in the log. Under writer and data.
   void set_times(Millis created_at, Millis accessed_at);
-  // Calls fn(PackedBlock&), which may change how much it holds. Under writer and data.
-  template <class F>
-  void change_block(F&& fn);
   // Frees its keys and values and takes its times out of sight. Under writer and data.
   void die(State as);
   // About what an image of it takes in the log.
@@ -103,7 +99,6 @@ struct Chunk {
   // through the chunk; accesses in between leave them too low, which costs a look, not an error.
   std::atomic<Millis> access_floor{Entry::kNever};
   std::atomic<Millis> created_floor{Entry::kNever};
-  std::atomic<bool> touched{false};           // some access time is newer than what was logged
   std::atomic<std::uint64_t> image_bytes{0};  // of the entries that are in use
 };
 
@@ -133,6 +128,8 @@ class EntryRef {
 
 class Table {
  public:
+  static constexpr std::size_t kTouchedFlags = 4096;
+
   struct Leave {
     void operator()(Table* table) const {
       table->drop_index();
@@ -148,11 +145,51 @@ class Table {
   // The entry in the index and false, or a new one, pending, and true; then the caller holds its writer lock.
   std::pair<EntryRef, bool> find_or_add(const Digest& digest, Millis now) HYBRID_NO_ANALYSIS;
 
+  // Where the index has it that the entry's block is, see PackedBlock::place(). For tests.
+  std::uint64_t place_in_index(Entry& entry);
+
   // Takes an entry out of the index. Under its writer lock.
   void remove(Entry& entry);
 
   // Puts `entry` in the place of `placeholder`, which is dead thereafter. Under both writer locks.
   void rename(Entry& entry, Entry& placeholder) HYBRID_NO_ANALYSIS;
+
+  // Moves the entry's last access time forward. Any thread, under data.
+  void touch(Entry& entry, Millis now) {
+    if (entry.access.load(std::memory_order_relaxed) >= now) return;
+    entry.access.store(now, std::memory_order_relaxed);
+    note_touch(entry.chunk());
+  }
+  // That some access time in it is newer than what was logged.
+  void note_touch(const Chunk& chunk) {
+    // Read first, so that threads share the line.
+    auto& touched = touched_[touched_index(chunk)];
+    if (!touched.load(std::memory_order_relaxed)) touched.store(true, std::memory_order_relaxed);
+  }
+  // A set of chunks, and maybe some more.
+  class TouchedChunks {
+   public:
+    bool contains(const Chunk& chunk) const { return flags_[touched_index(chunk)]; }
+
+   private:
+    friend class Table;
+    std::bitset<kTouchedFlags> flags_;
+  };
+  // Those of note_touch() since the last call.
+  TouchedChunks take_touched();
+
+  // Calls fn(PackedBlock&), which may change what it holds. Under writer and data.
+  template <class F>
+  void change_block(Entry& entry, F&& fn) {
+    const std::size_t bytes_before = entry.image_bytes();
+    const std::uint64_t place_before = entry.block.place();
+    fn(entry.block);
+    const std::size_t bytes = entry.image_bytes();
+    // Unsigned: a difference below zero wraps, and so does the sum, back to what is right.
+    if (bytes != bytes_before)
+      entry.chunk().image_bytes.fetch_add(bytes - bytes_before, std::memory_order_relaxed);
+    if (entry.block.place() != place_before) note_place(entry);
+  }
 
   // Live entries, as the caller counts them.
   std::atomic<std::size_t> live{0};
@@ -175,22 +212,44 @@ class Table {
  private:
   friend class EntryRef;
 
-  struct Slot {
-    std::uint64_t hash;
-    Entry* entry;  // null: empty
+  // Where an entry is, and where its block was when somebody last said so: a look-up has both fetched at once. The upper 16 bits of
+  // both hold 32 bits of the digest, so that growing need not look at entries.
+  class Slot {
+   public:
+    Slot() = default;
+    Slot(std::uint32_t hash, const Entry* entry, std::uint64_t block)
+        : entry_(upper(hash >> 16) | reinterpret_cast<std::uintptr_t>(entry)),
+          block_(upper(hash) | block) {}
+    bool empty() const { return entry_ == 0; }
+    std::uint32_t hash() const {
+      return static_cast<std::uint32_t>(entry_ >> 48 << 16 | block_ >> 48);
+    }
+    Entry* entry() const { return reinterpret_cast<Entry*>(entry_ & kAddress); }
+    std::uint64_t block() const { return block_ & kAddress; }
+
+   private:
+    static constexpr std::uint64_t kAddress = (std::uint64_t{1} << 48) - 1;
+    static std::uint64_t upper(std::uint32_t bits) { return std::uint64_t{bits} << 48; }
+
+    std::uint64_t entry_ = 0;
+    std::uint64_t block_ = 0;
   };
-  // Open addressing with linear probing; removal shifts back, so that there are no tombstones.
+  // Open addressing with linear probing, in the order of the hashes; removal shifts back, so that there are no tombstones.
   struct alignas(64) Shard {
     SpinLock mutex;
     std::size_t count HYBRID_GUARDED_BY(mutex) = 0;
     std::vector<Slot> slots HYBRID_GUARDED_BY(mutex);
 
     Entry* find(const Digest& digest) HYBRID_REQUIRES(mutex);
-    void insert(std::uint64_t hash, Entry* entry) HYBRID_REQUIRES(mutex);
-    void erase(const Entry* entry) HYBRID_REQUIRES(mutex);
+    void insert(const Slot& slot) HYBRID_REQUIRES(mutex);
+    std::size_t slot_of(const Entry& entry) HYBRID_REQUIRES(mutex);
+    void erase(const Entry& entry) HYBRID_REQUIRES(mutex);
     void grow() HYBRID_REQUIRES(mutex);
-    std::size_t home(std::uint64_t hash) const HYBRID_REQUIRES(mutex) {
-      return hash & (slots.size() - 1);
+    std::size_t home(std::uint32_t hash) const HYBRID_REQUIRES(mutex) {
+      return hash * slots.size() >> 32;
+    }
+    std::size_t after(std::size_t slot) const HYBRID_REQUIRES(mutex) {
+      return slot + 1 == slots.size() ? 0 : slot + 1;
     }
   };
   static constexpr std::size_t kShards = 128;
@@ -200,13 +259,25 @@ class Table {
 
   Shard& shard_of(const Digest& digest) { return shards_[digest.hash() >> 57]; }
   static_assert(kShards == std::size_t{1} << (64 - 57));
+  static std::uint32_t hash_in_shard(const Digest& digest) {
+    return static_cast<std::uint32_t>(digest.hash());
+  }
+  static Slot make_slot(Entry& entry) {
+    return Slot{hash_in_shard(entry.digest), &entry, entry.block.place()};
+  }
+  static std::size_t touched_index(const Chunk& chunk) {
+    return reinterpret_cast<std::uintptr_t>(&chunk) / sizeof(Chunk) % kTouchedFlags;
+  }
 
   Entry* allocate(const Digest& digest, Millis now);
   void recycle(Entry& entry);  // nobody refers to it
   void drop_index();           // nothing is found any more
   void leave();                // one reason less to exist
+  void note_place(Entry& entry);  // of its block, in the index
 
   std::array<Shard, kShards> shards_;
+  // For each chunk, by its address; a large table's share them. In the chunk itself each would be a cache miss for a get.
+  std::array<std::atomic<bool>, kTouchedFlags> touched_{};
   Mutex pool_mutex_;
   std::vector<std::unique_ptr<Chunk>> chunks_ HYBRID_GUARDED_BY(pool_mutex_);
   std::vector<Entry*> free_ HYBRID_GUARDED_BY(pool_mutex_);
@@ -216,22 +287,5 @@ class Table {
 
 inline Chunk& Entry::chunk() { return *static_cast<Chunk*>(static_cast<void*>(this - slot)); }
 inline Entry::Rest& Entry::rest() { return chunk().rests[slot]; }
-
-template <class F>
-void Entry::change_block(F&& fn) {
-  const std::size_t before = image_bytes();
-  fn(block);
-  const std::size_t after = image_bytes();
-  // Unsigned: a difference below zero wraps, and so does the sum, back to what is right.
-  if (after != before) chunk().image_bytes.fetch_add(after - before, std::memory_order_relaxed);
-}
-
-inline void Entry::touch(Millis now) {
-  if (access.load(std::memory_order_relaxed) >= now) return;
-  access.store(now, std::memory_order_relaxed);
-  // Read first: the line is shared by a whole chunk.
-  auto& touched = chunk().touched;
-  if (!touched.load(std::memory_order_relaxed)) touched.store(true, std::memory_order_relaxed);
-}
 
 }  // namespace hybrid::store

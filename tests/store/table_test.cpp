@@ -22,9 +22,11 @@ using store::Table;
 
 Digest digest(int number) { return digest_of(std::to_string(number)); }
 
-void set_name(Entry& entry, const std::string& name) {
-  entry.block.reserve(entry.block.room_for("name", name), 1);
-  entry.block.set("name", name);
+void set_name(Table& table, Entry& entry, const std::string& name) {
+  table.change_block(entry, [&](store::PackedBlock& block) {
+    block.reserve(block.room_for("name", name), 1);
+    block.set("name", name);
+  });
 }
 std::string name_of(const Entry& entry) {
   return std::string{entry.block.find("name").value_or("")};
@@ -36,7 +38,7 @@ bool add(Table& table, const Digest& sid, const std::string& name) HYBRID_NO_ANA
   auto [entry, added] = table.find_or_add(sid, 1000);
   if (!added) return false;
   entry->data.lock();
-  set_name(*entry, name);
+  set_name(table, *entry, name);
   entry->state = State::live;
   entry->data.unlock();
   entry->writer.unlock();
@@ -231,6 +233,43 @@ TEST(Table, FindsAllOfManyWhileItGrowsAndShrinks) {
     ASSERT_EQ(static_cast<bool>(entry), i % 2 == 1) << i;
     EXPECT_TRUE(!entry || name_of(*entry) == std::to_string(i)) << i;
   }
+}
+
+TEST(Table, KnowsWhereBlocksAreThatMoved) {
+  const Table::Owner table = Table::make();
+  constexpr int kMany = 5'000;
+  for (int i = 0; i < kMany; ++i) ASSERT_TRUE(add(*table, digest(i), std::to_string(i)));
+  for (int i = 0; i < kMany; i += 3) {
+    const EntryRef entry = table->find(digest(i));
+    set_name(*table, *entry, std::string(static_cast<std::size_t>(i), 'x'));
+  }
+  for (int i = 1; i < kMany; i += 3) ASSERT_TRUE(rename(*table, digest(i), digest(kMany + i)));
+  for (int i = 2; i < kMany; i += 3) ASSERT_TRUE(remove(*table, digest(i)));
+  table->for_each_chunk([&](store::Chunk& chunk) {
+    for (Entry& place : chunk.entries) {
+      const EntryRef entry = Table::try_refer(place);
+      if (!entry) continue;
+      EXPECT_NE(entry->block.place(), 0U);
+      EXPECT_EQ(table->place_in_index(*entry), entry->block.place());
+    }
+  });
+}
+
+TEST(Table, RemembersWhichChunksWereTouched) {
+  const Table::Owner table = Table::make();
+  constexpr int kMany = 3 * static_cast<int>(store::Chunk::kEntries);
+  for (int i = 0; i < kMany; ++i) ASSERT_TRUE(add(*table, digest(i), std::to_string(i)));
+  const EntryRef entry = table->find(digest(kMany / 2));
+  const Table::TouchedChunks none = table->take_touched();
+  table->for_each_chunk([&](store::Chunk& chunk) { EXPECT_FALSE(none.contains(chunk)); });
+
+  table->touch(*entry, 2000);
+  table->touch(*entry, 1500);
+  EXPECT_EQ(entry->access.load(), 2000);
+  const Table::TouchedChunks now = table->take_touched();
+  table->for_each_chunk(
+      [&](store::Chunk& chunk) { EXPECT_EQ(now.contains(chunk), &chunk == &entry->chunk()); });
+  EXPECT_FALSE(table->take_touched().contains(entry->chunk()));
 }
 
 TEST(Table, LosesNothingUnderThreads) {
