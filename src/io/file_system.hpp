@@ -24,8 +24,9 @@ class Mapping {
  public:
   virtual ~Mapping() = default;
   virtual std::span<std::byte> bytes() = 0;
-  // Makes a sync of much that was written through it cheaper: what is there is left to the file, and comes back as it is used.
-  virtual void let_go() {}
+  // Makes a sync of what was written to bytes() from `begin` to `end` cheaper: it is left to the file, and comes back as it is used.
+  // Others may write there meanwhile.
+  virtual void let_go(std::uint64_t /*begin*/, std::uint64_t /*end*/) {}
   // Whether what was written may not be in the file, since the disk failed. Then no sync says so any more.
   virtual bool failed() const { return false; }
 };

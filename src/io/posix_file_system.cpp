@@ -60,7 +60,11 @@ class PosixMapping final : public Mapping {
   }
   std::span<std::byte> bytes() override { return bytes_; }
   // Else the kernel takes the write permission from each page in turn, and interrupts all processors each time.
-  void let_go() override { ::madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED); }
+  void let_go(std::uint64_t begin, std::uint64_t end) override {
+    static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    begin -= begin % page;
+    ::madvise(bytes_.data() + begin, end - begin, MADV_DONTNEED);
+  }
   bool failed() const override { return watch_->failed(); }
 
  private:

@@ -118,6 +118,11 @@ void CommitLog::sync_for_all() HYBRID_NO_ANALYSIS {
   sync_once();
 }
 
+std::uint64_t CommitLog::written_end(const Segment& segment) const {
+  const MutexLock lock{mutex_};
+  return segment.writer->end().value;
+}
+
 // By the one thread that has set syncing_.
 void CommitLog::sync_once() {
   std::vector<std::shared_ptr<Segment>> to_sync;
@@ -136,7 +141,11 @@ void CommitLog::sync_once() {
   }
   // Oldest first: what is durable is then always a prefix.
   for (const auto& segment : to_sync) {
-    if (segment->mapping) segment->mapping->let_go();
+    if (segment->mapping) {
+      const std::uint64_t end = written_end(*segment);
+      segment->mapping->let_go(segment->let_go_to, end);
+      segment->let_go_to = end;
+    }
     auto synced = segment->file->sync();
     const MutexLock lock{mutex_};
     ++counters_.syncs;

@@ -126,7 +126,8 @@ class CommitLog {
     std::uint64_t bytes = 0;
     bool synced_zeros = false;
     std::uint64_t epoch = 0;
-    scf::Lsn first_lsn;  // once it is begun
+    scf::Lsn first_lsn;           // once it is begun
+    std::uint64_t let_go_to = 0;  // its mapping's bytes up to here were; of who is syncing
     std::optional<scf::SegmentWriter> writer;
   };
   // A segment of the chain that is not written to any more.
@@ -142,6 +143,12 @@ class CommitLog {
     std::string path;
     scf::Offset end;
     bool closed = false;  // by the process that had it before
+  };
+
+  // How a segment is filled before its use.
+  struct Zeros {
+    bool synced = false;
+    std::size_t step = 0;  // bytes a write
   };
 
   // Lowers a flag at the end, come what may: others must not wait for it for ever.
@@ -173,7 +180,7 @@ class CommitLog {
                                               scf::FrameContext context);
   Result<void> begin_after_crash(Millis now) HYBRID_REQUIRES(mutex_);
   Result<std::shared_ptr<Segment>> prepare(scf::SegmentNumber number, std::uint64_t bytes,
-                                           bool sync_zeros);
+                                           Zeros zeros);
   void prepare_spare();
   void remove_obsolete(std::vector<std::string> paths);
   std::size_t room_kept_from(Room room) const HYBRID_REQUIRES(mutex_);
@@ -195,11 +202,13 @@ class CommitLog {
   bool syncs_zeros() const HYBRID_REQUIRES(mutex_) {
     return syncs_by_itself() || last_is_sealed_ || (current_ && current_->synced_zeros);
   }
+  Zeros zeros_for_next() const HYBRID_REQUIRES(mutex_);
   std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
 
   void sync_for_all() HYBRID_REQUIRES(mutex_);
   Result<void> sync_now();
   void sync_once();
+  std::uint64_t written_end(const Segment& segment) const;
   void release(const std::vector<std::shared_ptr<Segment>>& retired, bool synced);
   static constexpr const char* kSyncFailed =
       "a sync of the log failed, so the store takes no more changes; check the disk, then reopen "

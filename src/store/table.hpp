@@ -270,9 +270,9 @@ class Table {
   }
 
   Entry* allocate(const Digest& digest, Millis now);
-  void recycle(Entry& entry);  // nobody refers to it
-  void drop_index();           // nothing is found any more
-  void leave();                // one reason less to exist
+  void recycle(Entry& entry);     // nobody refers to it
+  void drop_index();              // nothing is found any more
+  void leave();                   // one reason less to exist
   void note_place(Entry& entry);  // of its block, in the index
 
   std::array<Shard, kShards> shards_;

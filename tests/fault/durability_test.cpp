@@ -32,6 +32,24 @@ TEST(Durability, AlwaysSyncsBeforeEachAcknowledgement) {
   }
 }
 
+// What is written at once is kept in memory as one piece, all of which a sync writes if a byte of it has changed.
+TEST(Durability, AlwaysFillsSegmentsPageByPage) {
+  constexpr int kPages = 16;
+  const auto operations_to_begin = [](Durability durability) {
+    FaultFileSystem files;
+    ManualClock clock;
+    auto options = options_for(files, clock, durability);
+    options.first_segment_bytes = std::size_t{kPages} * 4096;
+    auto store = store::EmbeddedStore::open(options).value();
+    const int before = files.operations();
+    store->init("a session").value();
+    return files.operations() - before;
+  };
+  EXPECT_EQ(operations_to_begin(Durability::always),
+            operations_to_begin(Durability::interval) + kPages - 1 + 1)
+      << "a write for each page instead of one, and the sync of the record";
+}
+
 TEST(Durability, IntervalSyncsAtTheIntervalOnly) {
   FaultFileSystem files;
   ManualClock clock;

@@ -77,6 +77,27 @@ TEST_F(PosixFileSystem, SharesAMappingWithTheFile) {
   EXPECT_EQ(read(*file, 5000, 2), "xy");
 }
 
+TEST_F(PosixFileSystem, KeepsWhatAMappingLetsGo) {
+  constexpr std::size_t kBytes = 65536;
+  const auto file = create("f");
+  ASSERT_EQ(outcome(file->write_at(0, std::vector<std::byte>(kBytes))), "fine");
+  const auto mapping = std::move(file->map(kBytes).value());
+  std::string expected(kBytes, '\0');
+  const auto write = [&](std::size_t at, std::size_t size, char byte) {
+    std::ranges::fill(mapping->bytes().subspan(at, size), static_cast<std::byte>(byte));
+    std::ranges::fill(std::span{expected}.subspan(at, size), byte);
+  };
+  write(100, 9000, 'a');
+  mapping->let_go(100, 9100);
+  write(9100, 1000, 'b');
+  ASSERT_EQ(outcome(file->sync()), "fine");
+  mapping->let_go(9100, 9100);
+  write(kBytes - 10, 10, 'c');
+  mapping->let_go(9100, kBytes);
+  EXPECT_EQ(read(*file, 0, kBytes), expected);
+  EXPECT_EQ(as_chars(mapping->bytes()), expected);
+}
+
 TEST_F(PosixFileSystem, SurvivesAWriteToAMappingThatTheDiskCannotTake) {
   const std::string path = this->path("file");
   auto file = create("file");
