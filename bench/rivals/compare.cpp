@@ -1,7 +1,7 @@
 // Question: how fast is hybrid beside the maps and the databases that sessions are kept in?
 // All contenders hold N sessions of 8 keys x 100 bytes at once; repetitions of all are shuffled into one run; every value read is
 // checked. One thread. ./bench/run builds and runs it, and makes a table of what it writes.
-//   bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99] [Google Benchmark's flags]
+//   bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99] [--only=NAME,NAME...] [Google Benchmark's flags]
 // --synced: those that keep each change over a power cut, and only what it costs them.
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
@@ -34,9 +34,11 @@ namespace {
 
 constexpr std::size_t kPicks = std::size_t{1} << 20;
 constexpr std::size_t kTagBytes = 16;
+constexpr std::size_t kSidBytes = 32;
 
+// With the id itself, so that it is in the cache when it is asked for, as that of a request is which was just parsed.
 struct Pick {
-  std::uint32_t session;
+  std::array<char, kSidBytes> sid;
   std::uint32_t key;
 };
 
@@ -89,11 +91,15 @@ Data make_data(std::size_t sessions, double theta) {
   std::mt19937_64 random{42};
   const Zipf zipf{sessions, theta};
   std::uniform_real_distribution<double> uniform{0, 1};
+  const auto pick = [&](std::size_t session) {
+    Pick picked{.sid = {}, .key = static_cast<std::uint32_t>(random() % kKeys)};
+    std::ranges::copy(data.sids[session], picked.sid.begin());
+    return picked;
+  };
   for (std::size_t i = 0; i < kPicks; ++i) {
-    const auto key = static_cast<std::uint32_t>(random() % kKeys);
-    data.uniform.push_back({static_cast<std::uint32_t>(random() % sessions), key});
+    data.uniform.push_back(pick(random() % sessions));
     // Ids are random, so rank r may as well be session r.
-    data.zipf.push_back({static_cast<std::uint32_t>(zipf(uniform(random))), key});
+    data.zipf.push_back(pick(zipf(uniform(random))));
   }
   return data;
 }
@@ -107,64 +113,69 @@ std::size_t resident_bytes() {
   return (resident - shared) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
-// Where a repetition goes on in the picks.
+// Goes through the picks, each repetition from where the one before it ended.
 class Walk {
  public:
   explicit Walk(std::span<const Pick> picks) : picks_(picks) {}
-  const Pick& next() { return picks_[at_++ & (kPicks - 1)]; }
+  void next() {
+    const Pick& pick = picks_[at_++ & (kPicks - 1)];
+    sid_.assign(pick.sid.data(), kSidBytes);
+    key_ = pick.key;
+  }
+  const std::string& sid() const { return sid_; }
+  const std::string& key() const { return keys()[key_]; }
 
  private:
   std::span<const Pick> picks_;
+  std::string sid_;
+  std::uint32_t key_ = 0;
   static inline std::size_t at_ = 0;
 };
 
-void get(benchmark::State& state, Rival& rival, const Data& data, std::span<const Pick> picks) {
+void get(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
   Walk walk{picks};
   std::string value;
   for (auto _ : state) {
-    const auto [session, key] = walk.next();
-    const std::string& sid = data.sids[session];
-    rival.get(sid, keys()[key], value);
-    check_value(sid, value);
+    walk.next();
+    rival.get(walk.sid(), walk.key(), value);
+    check_value(walk.sid(), value);
   }
 }
 
-void set(benchmark::State& state, Rival& rival, const Data& data) {
-  Walk walk{data.uniform};
+void set(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
+  Walk walk{picks};
   std::string value;
   for (auto _ : state) {
-    const auto [session, key] = walk.next();
-    const std::string& sid = data.sids[session];
-    write_value(sid, value);
-    rival.set(sid, keys()[key], value);
+    walk.next();
+    write_value(walk.sid(), value);
+    rival.set(walk.sid(), walk.key(), value);
   }
 }
 
-void mix(benchmark::State& state, Rival& rival, const Data& data) {
-  Walk walk{data.uniform};
+void mix(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
+  Walk walk{picks};
   std::string value;
   unsigned turn = 0;
   for (auto _ : state) {
-    const auto [session, key] = walk.next();
-    const std::string& sid = data.sids[session];
+    walk.next();
     if (++turn % 10 == 0) {
-      write_value(sid, value);
-      rival.set(sid, keys()[key], value);
+      write_value(walk.sid(), value);
+      rival.set(walk.sid(), walk.key(), value);
     } else {
-      rival.get(sid, keys()[key], value);
-      check_value(sid, value);
+      rival.get(walk.sid(), walk.key(), value);
+      check_value(walk.sid(), value);
     }
   }
 }
 
-void replace(benchmark::State& state, Rival& rival, const Data& data) {
-  Walk walk{data.uniform};
+void replace(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
+  Walk walk{picks};
   std::string value;
   for (auto _ : state) {
-    const std::string& sid = data.sids[walk.next().session];
-    write_value(sid, value);
-    rival.destroy(sid);
-    rival.create(sid, value);
+    walk.next();
+    write_value(walk.sid(), value);
+    rival.destroy(walk.sid());
+    rival.create(walk.sid(), value);
   }
 }
 
@@ -227,27 +238,31 @@ void add(const Running& running, const Data& data) {
         ->Iterations(times);
   };
   if (running.contender.kept == Kept::power_cut) {
-    add_one("set synced", 1000, [&](auto& state) { set(state, rival, data); });
+    add_one("set synced", 1000, [&](auto& state) { set(state, rival, data.uniform); });
     return;
   }
   const bool quick = running.contender.kept == Kept::no_crash ||
                      std::string_view{running.contender.name}.starts_with("hybrid");
   const std::int64_t reads = quick ? 300'000 : 50'000;
   const std::int64_t writes = quick ? 300'000 : 20'000;
-  add_one("get", reads, [&](auto& state) { get(state, rival, data, data.uniform); });
-  add_one("get zipf", reads, [&](auto& state) { get(state, rival, data, data.zipf); });
-  add_one("set", writes, [&](auto& state) { set(state, rival, data); });
-  add_one("mix 90:10", reads, [&](auto& state) { mix(state, rival, data); });
-  add_one("destroy+create", writes / kKeys, [&](auto& state) { replace(state, rival, data); });
+  add_one("get", reads, [&](auto& state) { get(state, rival, data.uniform); });
+  add_one("get zipf", reads, [&](auto& state) { get(state, rival, data.zipf); });
+  add_one("set", writes, [&](auto& state) { set(state, rival, data.uniform); });
+  add_one("mix 90:10", reads, [&](auto& state) { mix(state, rival, data.uniform); });
+  add_one("destroy+create", writes / kKeys,
+          [&](auto& state) { replace(state, rival, data.uniform); });
 }
 
 int run(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  if (argc < 2) die("usage: bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99]");
+  if (argc < 2)
+    die("usage: bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99] [--only=NAME,NAME...]");
   const std::string root = argv[1];
   bool synced = false;
   std::optional<std::size_t> wanted;
   double theta = 0.99;
+  constexpr std::string_view kOnly = "--only=";
+  std::string only;  // ,NAME,NAME, if not all
   for (int i = 2; i < argc; ++i) {
     const std::string_view flag = argv[i];
     const auto number = [&](std::string_view name, auto& value) {
@@ -261,6 +276,8 @@ int run(int argc, char** argv) {
     std::size_t count = 0;
     if (flag == "--synced")
       synced = true;
+    else if (flag.starts_with(kOnly))
+      only = "," + std::string{flag.substr(kOnly.size())} + ",";
     else if (number("--sessions=", count))
       wanted = count;
     else if (!number("--zipf=", theta))
@@ -277,6 +294,7 @@ int run(int argc, char** argv) {
   std::ranges::sort(contenders(), {}, [](const Contender& c) { return std::string_view{c.name}; });
   for (const Contender& contender : contenders()) {
     if ((contender.kept == Kept::power_cut) != synced) continue;
+    if (!only.empty() && !only.contains("," + std::string{contender.name} + ",")) continue;
     running.push_back(start(contender, root, data));
     add(running.back(), data);
   }
