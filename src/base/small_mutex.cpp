@@ -4,6 +4,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/spin.hpp"
+
 namespace hybrid {
 namespace {
 
@@ -48,21 +50,22 @@ std::uint32_t this_thread_number() {
 }
 
 void SmallMutex::lock_slow(std::uint32_t mine) {
-  constexpr int kSpins = 100;  // a session's lock is mostly held for less than this takes
-  for (int spin = 0;; ++spin) {
-    std::uint32_t seen = word_.load(std::memory_order_relaxed);
-    if (seen == 0) {
-      // Others may sleep on the word still: keep the mark, so that our unlock wakes them.
-      const std::uint32_t taken = spin > kSpins ? mine | kContended : mine;
-      if (word_.compare_exchange_weak(seen, taken, std::memory_order_acquire,
-                                      std::memory_order_relaxed))
-        return;
-    } else if (spin > kSpins) {
-      HYBRID_ASSERT(seen >> 1 != mine >> 1);
-      if ((seen & kContended) != 0 ||
-          word_.compare_exchange_weak(seen, seen | kContended, std::memory_order_relaxed)) {
-        word_.wait(seen | kContended, std::memory_order_relaxed);
-      }
+  // Others may sleep on the word still: once we did, we keep the mark, so that our unlock wakes them.
+  std::uint32_t taken = mine;
+  for (;;) {
+    std::uint32_t seen = 0;
+    const auto take = [&] {
+      seen = word_.load(std::memory_order_relaxed);
+      return seen == 0 && word_.compare_exchange_weak(seen, taken, std::memory_order_acquire,
+                                                      std::memory_order_relaxed);
+    };
+    if (spin_until(take)) return;
+    if (seen == 0) continue;
+    HYBRID_ASSERT(seen >> 1 != mine >> 1);
+    taken = mine | kContended;
+    if ((seen & kContended) != 0 ||
+        word_.compare_exchange_weak(seen, seen | kContended, std::memory_order_relaxed)) {
+      word_.wait(seen | kContended, std::memory_order_relaxed);
     }
   }
 }

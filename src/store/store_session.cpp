@@ -16,7 +16,7 @@ Result<void> StoreSession::enter(Access access) {
 std::string StoreSession::session_id() const {
   if (access_ == Access::watches) return {};
   const SpinLockGuard data{entry_->data};
-  return entry_->rest().renamed_to ? *entry_->rest().renamed_to : sid_;
+  return entry_->rest().renamed_to ? *entry_->rest().renamed_to : std::string{sid_.view()};
 }
 
 Result<bool> StoreSession::get(std::string_view key, Buffer& value) {

@@ -1,8 +1,11 @@
 // What a Session handle of the embedded store stands for.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "hybrid/session.hpp"
 #include "store/table.hpp"
@@ -10,6 +13,23 @@
 namespace hybrid::store {
 
 class EmbeddedStore;
+
+// A session id, without memory of its own unless it is unusually long: every load() makes a handle.
+class IdText {
+ public:
+  explicit IdText(std::string_view id) : size_(id.size()) {
+    if (size_ > small_.size()) large_ = std::make_unique_for_overwrite<char[]>(size_);
+    std::ranges::copy(id, data());
+  }
+  std::string_view view() const { return {large_ ? large_.get() : small_.data(), size_}; }
+
+ private:
+  char* data() { return large_ ? large_.get() : small_.data(); }
+
+  std::size_t size_;
+  std::array<char, 48> small_;
+  std::unique_ptr<char[]> large_;
+};
 
 class StoreSession final : public SessionBackend {
  public:
@@ -39,7 +59,7 @@ class StoreSession final : public SessionBackend {
 
   EmbeddedStore& store_;  // only while the entry is live (E3)
   const EntryRef entry_;
-  const std::string sid_;
+  const IdText sid_;
   const Access access_;
 };
 

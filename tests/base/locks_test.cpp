@@ -10,7 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/spin.hpp"
 #include "base/spin_lock.hpp"
+#include "base/thread_annotations.hpp"
 
 namespace hybrid::testing {
 namespace {
@@ -45,6 +47,15 @@ TEST(SmallMutex, LetsOneThreadInAtATime) { expect_exclusion<SmallMutex>(); }
 
 TEST(SpinLock, LetsOneThreadInAtATime) { expect_exclusion<SpinLock>(); }
 
+TEST(Mutex, LetsOneThreadInAtATime) { expect_exclusion<Mutex>(); }
+
+TEST(SpinUntil, ReturnsWhenReadyOrGivesUp) {
+  int looks = 0;
+  EXPECT_TRUE(spin_until([&] { return ++looks == 3; }));
+  EXPECT_EQ(looks, 3);
+  EXPECT_FALSE(spin_until([] { return false; }));
+}
+
 TEST(SmallMutex, WakesAThreadThatSleepsOnIt) {
   SmallMutex mutex;
   for (int round = 0; round < 200; ++round) {
@@ -55,7 +66,7 @@ TEST(SmallMutex, WakesAThreadThatSleepsOnIt) {
       const SmallMutexLock lock{mutex};
     }};
     started.wait();
-    if (round % 2 == 0) std::this_thread::yield();
+    if (round % 2 == 0) std::this_thread::sleep_for(100us);  // it spins first
     mutex.unlock();
   }
 }
