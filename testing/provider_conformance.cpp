@@ -121,6 +121,34 @@ TEST_P(ProviderConformance, FindAndExistsNeverCreate) {
   EXPECT_EQ(store().find(sid()).value()->session_id(), sid());
 }
 
+TEST_P(ProviderConformance, FindsManyAtOnceAsItFindsEach) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 50; ++i) {
+    ids.push_back(sid(std::to_string(i)));
+    if (i % 3 == 0) continue;
+    ASSERT_TRUE(store().init(ids.back())->set("number", i).has_value());
+  }
+  ids.push_back(ids[1]);  // twice
+  const auto found =
+      store().find_many(std::vector<std::string_view>{ids.begin(), ids.end()}).value();
+  ASSERT_EQ(found.size(), ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    ASSERT_EQ(found[i].has_value(), store().exists(ids[i])) << i;
+    if (!found[i]) continue;
+    EXPECT_EQ(found[i]->session_id(), ids[i]);
+    EXPECT_EQ(found[i]->get<std::size_t>("number").value(), i == 50 ? 1 : i);
+  }
+  EXPECT_FALSE(store().exists(ids[0])) << "nothing is created";
+  EXPECT_TRUE(store().find_many({})->empty());
+}
+
+TEST_P(ProviderConformance, RefusesToFindManyIfOneCannotBe) {
+  EXPECT_EQ(outcome(store().init(sid())), "fine");
+  const std::string id = sid();
+  const std::vector<std::string_view> ids{id, ""};
+  EXPECT_EQ(outcome(store().find_many(ids)), "invalid_argument");
+}
+
 TEST_P(ProviderConformance, ANewSessionIsEmpty) {
   const Session made = session();
   const SessionInfo info = made.info().value();
@@ -686,7 +714,10 @@ TEST_P(ProviderConformance, BearsEveryCallFromManyThreads) {
         case 1: EXPECT_EQ(outcome(store().destroy(a)), "fine"); break;
         case 2: static_cast<void>(store().change_id(a, b)); break;
         case 3: static_cast<void>(store().exists(a)); break;
-        case 4: EXPECT_EQ(outcome(store().find(a)), "fine"); break;
+        case 4:
+          EXPECT_EQ(outcome(store().find(a)), "fine");
+          EXPECT_EQ(outcome(store().find_many(std::vector<std::string_view>{a, b})), "fine");
+          break;
         case 5: EXPECT_EQ(outcome(store().gc(1h)), "fine"); break;
         default: {
           auto loaded = store().load(a);

@@ -9,6 +9,18 @@ std::unexpected<Error> not_offered() {
 
 }  // namespace
 
+Result<std::vector<std::optional<Session>>> Provider::find_many(
+    std::span<const std::string_view> sids) {
+  std::vector<std::optional<Session>> found;
+  found.reserve(sids.size());
+  for (const std::string_view sid : sids) {
+    auto session = find(sid);
+    if (!session) return std::unexpected(std::move(session.error()));
+    found.push_back(std::move(*session));
+  }
+  return found;
+}
+
 Result<std::size_t> Provider::size() { return not_offered(); }
 Result<void> Provider::for_each(const std::function<bool(Session&)>&) { return not_offered(); }
 Result<Stats> Provider::stats() { return not_offered(); }

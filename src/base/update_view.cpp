@@ -1,5 +1,7 @@
 #include "base/update_view.hpp"
 
+#include <algorithm>
+
 #include "base/limits.hpp"
 
 namespace hybrid {
@@ -18,14 +20,48 @@ std::vector<Change> UpdateView::finish() {
   std::vector<Change> changes;
   changes.reserve(pending_.size() + 1);
   if (cleared_) changes.push_back({.kind = Change::Kind::clear});
-  for (const auto& [key, value] : pending_) {
-    if (value) {
-      changes.push_back({.kind = Change::Kind::set, .key = key, .value = *value});
+  for (const Pending& pending : pending_) {
+    if (!pending.erased) {
+      changes.push_back({.kind = Change::Kind::set, .key = pending.key, .value = pending.value});
     } else if (!cleared_) {
-      changes.push_back({.kind = Change::Kind::erase, .key = key});
+      changes.push_back({.kind = Change::Kind::erase, .key = pending.key});
     }
   }
   return changes;
+}
+
+UpdateView::Pending* UpdateView::find(std::string_view key) {
+  if (places_.empty()) {
+    const auto found = std::ranges::find(pending_, key, &Pending::key);
+    return found != pending_.end() ? &*found : nullptr;
+  }
+  const auto found = places_.find(key);
+  return found != places_.end() ? &pending_[found->second] : nullptr;
+}
+
+void UpdateView::put(const Change& change) {
+  constexpr std::size_t kLookedThrough = 16;
+  Pending* pending = find(change.key);
+  if (pending == nullptr) {
+    char* const key = static_cast<char*>(memory_.allocate(change.key.size(), 1));
+    std::ranges::copy(change.key, key);
+    pending_.push_back(
+        {.key = {key, change.key.size()}, .erased = false, .value = std::pmr::string{&memory_}});
+    pending = &pending_.back();
+    if (pending_.size() > kLookedThrough) {
+      for (std::size_t i = places_.size(); i < pending_.size(); ++i)
+        places_.emplace(pending_[i].key, i);
+    }
+  }
+  pending->erased = change.kind == Change::Kind::erase;
+  if (!pending->erased) pending->value = change.value;
+}
+
+void UpdateView::clear() {
+  std::pmr::vector<Pending>{&memory_}.swap(pending_);
+  std::pmr::unordered_map<std::string_view, std::size_t>{&memory_}.swap(places_);
+  memory_.release();
+  cleared_ = true;
 }
 
 void UpdateView::abandon() {
@@ -41,9 +77,9 @@ std::string UpdateView::session_id() const {
 Result<bool> UpdateView::get(std::string_view key, Buffer& value) {
   const MutexLock lock{mutex_};
   if (session_ == nullptr) return finished();
-  if (const auto found = pending_.find(key); found != pending_.end()) {
-    if (found->second) value.assign(*found->second);
-    return found->second.has_value();
+  if (const Pending* const pending = find(key)) {
+    if (!pending->erased) value.assign(pending->value);
+    return !pending->erased;
   }
   if (cleared_) return false;
   return session_->get(key, value);
@@ -63,14 +99,10 @@ Result<void> UpdateView::apply(std::span<const Change> changes,
       return std::unexpected(Error{Errc::conflict, "the session is at another version"});
   }
   for (const Change& change : changes) {
-    switch (change.kind) {
-      case Change::Kind::set: pending_[std::string{change.key}] = std::string{change.value}; break;
-      case Change::Kind::erase: pending_[std::string{change.key}] = std::nullopt; break;
-      case Change::Kind::clear:
-        pending_.clear();
-        cleared_ = true;
-        break;
-    }
+    if (change.kind == Change::Kind::clear)
+      clear();
+    else
+      put(change);
   }
   return {};
 }
@@ -97,11 +129,11 @@ Result<std::vector<std::pair<std::string, std::string>>> UpdateView::merged() {
     auto before = session_->entries();
     if (!before) return before;
     for (auto& entry : *before) {
-      if (!pending_.contains(entry.first)) entries.push_back(std::move(entry));
+      if (find(entry.first) == nullptr) entries.push_back(std::move(entry));
     }
   }
-  for (const auto& [key, value] : pending_) {
-    if (value) entries.emplace_back(key, *value);
+  for (const Pending& pending : pending_) {
+    if (!pending.erased) entries.emplace_back(pending.key, pending.value);
   }
   return entries;
 }
@@ -115,7 +147,7 @@ Result<std::vector<std::pair<std::string, std::string>>> UpdateView::entries() {
 Result<std::uint64_t> UpdateView::version() {
   const auto info = session_->info();
   if (!info) return std::unexpected(info.error());
-  return info->version + (cleared_ || !pending_.empty() ? 1 : 0);
+  return info->version + (changed() ? 1 : 0);
 }
 
 Result<SessionInfo> UpdateView::info() {
@@ -125,7 +157,7 @@ Result<SessionInfo> UpdateView::info() {
   if (!info) return info;
   const auto now = merged();
   if (!now) return std::unexpected(now.error());
-  if (cleared_ || !pending_.empty()) ++info->version;
+  if (changed()) ++info->version;
   info->keys = now->size();
   info->bytes = 0;
   for (const auto& [key, value] : *now) info->bytes += key.size() + value.size();

@@ -5,9 +5,13 @@
 //   U2  After finish() or abandon() every call is `session_gone`; handles to it may outlive the update.
 #pragma once
 
-#include <map>
+#include <array>
+#include <cstddef>
 #include <memory>
+#include <memory_resource>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/thread_annotations.hpp"
@@ -36,15 +40,29 @@ class UpdateView final : public SessionBackend {
   Result<void> destroy() override;
 
  private:
-  using Pending =
-      std::map<std::string, std::optional<std::string>, std::less<>>;  // nothing: erased
+  struct Pending {
+    std::string_view key;
+    bool erased;
+    std::pmr::string value;  // keeps its memory while erased
+  };
 
+  Pending* find(std::string_view key) HYBRID_REQUIRES(mutex_);
+  void put(const Change& change) HYBRID_REQUIRES(mutex_);
+  void clear() HYBRID_REQUIRES(mutex_);
+  bool changed() const HYBRID_REQUIRES(mutex_) { return cleared_ || !pending_.empty(); }
   Result<std::vector<std::pair<std::string, std::string>>> merged() HYBRID_REQUIRES(mutex_);
   Result<std::uint64_t> version() HYBRID_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   SessionBackend* session_ HYBRID_GUARDED_BY(mutex_);  // null once finished
-  Pending pending_ HYBRID_GUARDED_BY(mutex_);
+  // What most updates need comes from here, without an allocation.
+  std::array<std::byte, 1536> first_;
+  std::pmr::monotonic_buffer_resource memory_ HYBRID_GUARDED_BY(mutex_){first_.data(),
+                                                                        first_.size()};
+  std::pmr::vector<Pending> pending_ HYBRID_GUARDED_BY(mutex_){&memory_};  // one for each key
+  // Where each key is in pending_, once they are too many to look through.
+  std::pmr::unordered_map<std::string_view, std::size_t> places_ HYBRID_GUARDED_BY(mutex_){
+      &memory_};
   bool cleared_ HYBRID_GUARDED_BY(mutex_) = false;
 };
 

@@ -13,14 +13,12 @@ namespace {
 // The block as it will be while the changes are applied one after the other: which keys, and how large their values are.
 class Preview {
  public:
-  Preview(const PackedBlock& block, bool one_change)
-      : block_(block), bytes_(block.content_bytes()), one_change_(one_change) {}
+  Preview(const PackedBlock& block, ChangePlan::Keys keys)
+      : block_(block), bytes_(block.content_bytes()), keys_(keys) {}
 
   std::optional<std::size_t> value_bytes(std::string_view key) const {
-    if (!one_change_) {
-      if (const auto seen = changed_.find(key); seen != changed_.end()) return seen->second;
-      if (cleared_) return std::nullopt;
-    }
+    if (const auto seen = changed_.find(key); seen != changed_.end()) return seen->second;
+    if (cleared_) return std::nullopt;
     const auto value = block_.find(key);
     if (!value) return std::nullopt;
     return value->size();
@@ -30,20 +28,21 @@ class Preview {
            std::optional<std::size_t> after) {
     if (before) bytes_ -= key.size() + *before;
     if (after) bytes_ += key.size() + *after;
-    if (!one_change_) changed_[key] = after;
+    if (keys_ == ChangePlan::Keys::any) changed_[key] = after;
   }
   void clear() {
     changed_.clear();
     cleared_ = true;
     bytes_ = 0;
   }
+  bool cleared() const { return cleared_; }
   bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }
 
  private:
   const PackedBlock& block_;
   std::size_t bytes_;
-  const bool one_change_;  // then nothing need be remembered
+  const ChangePlan::Keys keys_;
   bool cleared_ = false;
   std::unordered_map<std::string_view, std::optional<std::size_t>> changed_;
 };
@@ -55,10 +54,11 @@ std::unexpected<Error> too_large() {
 }  // namespace
 
 Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
-                                    std::span<const Change> changes, std::string& record) {
+                                    std::span<const Change> changes, Keys keys,
+                                    std::string& record) {
   ChangePlan plan{changes};
-  const bool one_change = changes.size() == 1;
-  Preview preview{block, one_change};
+  if (changes.size() == 1) keys = Keys::distinct;
+  Preview preview{block, keys};
   scf::begin_record(record, scf::Op::modify, sid);
   const std::size_t without_changes = record.size();
 
@@ -68,8 +68,8 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
       case Change::Kind::set: {
         const auto before = preview.value_bytes(change.key);
         preview.set(change.key, before, change.value.size());
-        // In a longer list a value may be replaced twice, so each is given room of its own.
-        plan.bytes_ += one_change
+        // A value that may be replaced twice is given room for each.
+        plan.bytes_ += keys == Keys::distinct && !preview.cleared()
                            ? block.room_for(change.key, change.value)
                            : PackedBlock::entry_bytes(change.key.size(), change.value.size());
         if (!before) ++plan.keys_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,9 +15,13 @@ namespace hybrid::store {
 
 class ChangePlan {
  public:
+  enum class Keys : std::uint8_t {
+    any,       // the list may name one twice
+    distinct,  // it does not
+  };
   // Checks rule S11 and writes the modify record into `record`, which must be empty and outlive the plan, as must `changes`.
   static Result<ChangePlan> make(const Digest& sid, const PackedBlock& block,
-                                 std::span<const Change> changes, std::string& record);
+                                 std::span<const Change> changes, Keys keys, std::string& record);
 
   // Empty if nothing would change.
   std::string_view record() const { return record_; }

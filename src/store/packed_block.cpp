@@ -24,6 +24,12 @@ std::size_t capacity_for(std::size_t bytes) {
   return (bytes + 8 + 15) / 16 * 16 - 8;
 }
 
+// Of the hash table of a large block: how many slots so many keys need, and how many they get when it is made.
+std::size_t slots_min(std::size_t keys) { return keys * 5 / 4 + 1; }
+std::size_t slots_for(std::size_t keys) { return keys * 3 / 2 + 1; }
+std::size_t home(std::uint32_t tag, std::size_t slots) { return tag * slots >> 32; }
+std::size_t after(std::size_t slot, std::size_t slots) { return slot + 1 == slots ? 0 : slot + 1; }
+
 // The lengths were written by us: they are whole.
 std::uint64_t read_varint(const std::byte*& at) {
   std::uint64_t value = 0;
@@ -67,10 +73,18 @@ PackedBlock::Entry PackedBlock::entry_at(std::uint32_t offset) const {
 
 std::optional<std::size_t> PackedBlock::slot_of(std::uint32_t tag, std::string_view key) const {
   if (!memory_) return std::nullopt;
-  const std::span slots{directory(), header().count};
-  for (auto slot = std::ranges::lower_bound(slots, tag, {}, &Slot::tag);
-       slot != slots.end() && slot->tag == tag; ++slot) {
-    if (entry_at(slot->offset).key == key) return static_cast<std::size_t>(slot - slots.begin());
+  if (small()) {
+    const auto small_tag = static_cast<std::uint16_t>(tag);
+    const std::span slots = small_slots();
+    for (auto slot = std::ranges::lower_bound(slots, small_tag, {}, &SmallSlot::tag);
+         slot != slots.end() && slot->tag == small_tag; ++slot) {
+      if (entry_at(slot->offset).key == key) return static_cast<std::size_t>(slot - slots.begin());
+    }
+    return std::nullopt;
+  }
+  const std::span slots = large_slots();
+  for (std::size_t i = home(tag, slots.size()); slots[i].offset != 0; i = after(i, slots.size())) {
+    if (slots[i].tag == tag && entry_at(slots[i].offset).key == key) return i;
   }
   return std::nullopt;
 }
@@ -78,7 +92,7 @@ std::optional<std::size_t> PackedBlock::slot_of(std::uint32_t tag, std::string_v
 std::optional<std::string_view> PackedBlock::find(std::string_view key) const {
   const auto slot = slot_of(tag_of(key), key);
   if (!slot) return std::nullopt;
-  return entry_at(directory()[*slot].offset).value;
+  return entry_at(offset_in(*slot)).value;
 }
 
 std::size_t PackedBlock::room_for(std::string_view key, std::string_view value) const {
@@ -86,103 +100,156 @@ std::size_t PackedBlock::room_for(std::string_view key, std::string_view value) 
   return present && present->size() == value.size() ? 0 : entry_bytes(key.size(), value.size());
 }
 
+std::size_t PackedBlock::free_bytes() const {
+  return header().entries - (small() ? sizeof(Header) + small_slots().size_bytes()
+                                     : sizeof(LargeHeader) + large_slots().size_bytes());
+}
+
 void PackedBlock::reserve(std::size_t bytes, std::size_t keys) {
   if (!memory_ && bytes == 0 && keys == 0) return;
-  if (wastes(bytes, keys)) return rebuild(bytes, keys);
-  if (memory_ && header().capacity - header().end >= bytes &&
-      header().directory_capacity - header().count >= keys)
-    return;
+  if (memory_ && !wastes(bytes, keys)) {
+    const std::size_t free = free_bytes();
+    if (small() ? free >= bytes + keys * sizeof(SmallSlot)
+                : free >= bytes && large_slots().size() >= slots_min(count() + keys))
+      return;
+  }
   rebuild(bytes, keys);
 }
 
 bool PackedBlock::wastes(std::size_t bytes, std::size_t keys) const {
-  if (!memory_) return false;
   constexpr std::size_t kNotWorthIt = 4096;
   constexpr std::size_t kLengths = 4;  // of a key and a value, about
+  constexpr std::size_t kSlot = sizeof(LargeSlot);
   const std::size_t needed =
-      content_bytes() + bytes + (count() + keys) * (sizeof(Slot) + kLengths) + sizeof(Header);
+      content_bytes() + bytes + (count() + keys) * (kSlot + kLengths) + sizeof(LargeHeader);
   return header().capacity > 2 * needed + kNotWorthIt;
 }
 
 void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {
-  std::size_t live = 0;
+  std::size_t entries = bytes;
   for_each([&](std::string_view key, std::string_view value) {
-    live += entry_bytes(key.size(), value.size());
+    entries += entry_bytes(key.size(), value.size());
   });
-  // A session tends to get few keys, one by one: a slot or two to spare, or an eighth.
-  const std::size_t slots =
-      count() + keys + (keys == 0 ? 0 : std::max<std::size_t>(1, count() / 8));
-  const std::size_t entries_at = sizeof(Header) + slots * sizeof(Slot);
-  const std::size_t capacity = capacity_for(entries_at + live + bytes);
+  std::size_t slots = 0;
+  std::size_t capacity =
+      capacity_for(sizeof(Header) + (count() + keys) * sizeof(SmallSlot) + entries);
+  if (capacity > kSmallBytesMax) {
+    slots = slots_for(count() + keys);
+    capacity = std::max(kSmallBytesMax + 1,
+                        capacity_for(sizeof(LargeHeader) + slots * sizeof(LargeSlot) + entries));
+  }
   auto* const memory = static_cast<std::byte*>(std::malloc(capacity));
   if (memory == nullptr) throw std::bad_alloc{};
 
   PackedBlock rebuilt;
   rebuilt.memory_.reset(memory);
   rebuilt.header() = {.capacity = static_cast<std::uint32_t>(capacity),
-                      .end = static_cast<std::uint32_t>(entries_at),
+                      .entries = static_cast<std::uint32_t>(capacity),
                       .content_bytes = static_cast<std::uint32_t>(content_bytes()),
-                      .count = 0,
-                      .directory_capacity = static_cast<std::uint32_t>(slots)};
-  for (std::size_t i = 0; i < count(); ++i) {
-    const Slot slot = directory()[i];
-    const Entry entry = entry_at(slot.offset);
-    rebuilt.directory()[i] = {.tag = slot.tag, .offset = rebuilt.header().end};
-    rebuilt.append_entry(entry.key, entry.value);
-    ++rebuilt.header().count;
+                      .count = 0};
+  if (slots != 0) {
+    static_cast<LargeHeader&>(rebuilt.header()).slots = static_cast<std::uint32_t>(slots);
+    std::ranges::fill(rebuilt.large_slots(), LargeSlot{});
   }
+  for_each([&](std::string_view key, std::string_view value) {
+    rebuilt.add_slot(tag_of(key), rebuilt.add_entry(key, value));
+  });
   memory_ = std::move(rebuilt.memory_);
 }
 
-void PackedBlock::append_entry(std::string_view key, std::string_view value) {
-  std::byte* at = memory_.get() + header().end;
+std::uint32_t PackedBlock::add_entry(std::string_view key, std::string_view value) {
+  const std::size_t bytes = entry_bytes(key.size(), value.size());
+  HYBRID_ASSERT(bytes <= free_bytes());
+  header().entries -= static_cast<std::uint32_t>(bytes);
+  std::byte* at = memory_.get() + header().entries;
   at = store_varint(at, key.size());
   at = store_varint(at, value.size());
   std::memcpy(at, key.data(), key.size());
   std::memcpy(at + key.size(), value.data(), value.size());
-  header().end += static_cast<std::uint32_t>(entry_bytes(key.size(), value.size()));
-  HYBRID_ASSERT(header().end <= header().capacity);
+  return header().entries;
+}
+
+void PackedBlock::add_slot(std::uint32_t tag, std::uint32_t offset) {
+  if (small()) {
+    HYBRID_ASSERT(sizeof(SmallSlot) <= free_bytes());
+    ++header().count;
+    const std::span slots = small_slots();
+    SmallSlot* const end = slots.data() + slots.size() - 1;
+    const SmallSlot added{.tag = static_cast<std::uint16_t>(tag),
+                          .offset = static_cast<std::uint16_t>(offset)};
+    SmallSlot* const at =
+        std::ranges::upper_bound(slots.data(), end, added.tag, {}, &SmallSlot::tag);
+    std::copy_backward(at, end, end + 1);
+    *at = added;
+    return;
+  }
+  const std::span slots = large_slots();
+  ++header().count;
+  HYBRID_ASSERT(header().count < slots.size());
+  std::size_t i = home(tag, slots.size());
+  while (slots[i].offset != 0) i = after(i, slots.size());
+  slots[i] = {.tag = tag, .offset = offset};
+}
+
+void PackedBlock::erase_slot(std::size_t slot) {
+  if (small()) {
+    const std::span slots = small_slots();
+    std::ranges::copy(slots.subspan(slot + 1), slots.begin() + static_cast<std::ptrdiff_t>(slot));
+    --header().count;
+    return;
+  }
+  // Moves back whatever probed past the hole.
+  const std::span slots = large_slots();
+  const auto distance = [&](std::size_t from, std::size_t to) {
+    return to >= from ? to - from : to + slots.size() - from;
+  };
+  std::size_t hole = slot;
+  for (std::size_t i = after(hole, slots.size()); slots[i].offset != 0;
+       i = after(i, slots.size())) {
+    if (distance(home(slots[i].tag, slots.size()), i) >= distance(hole, i)) {
+      slots[hole] = slots[i];
+      hole = i;
+    }
+  }
+  slots[hole] = {};
+  --header().count;
 }
 
 void PackedBlock::set(std::string_view key, std::string_view value) {
-  const std::uint32_t tag = tag_of(key);
   HYBRID_ASSERT(memory_ != nullptr);
-  if (const auto slot = slot_of(tag, key)) {
-    const Entry entry = entry_at(directory()[*slot].offset);
-    if (entry.value.size() == value.size()) {
-      std::memcpy(const_cast<char*>(entry.value.data()), value.data(), value.size());
-      return;
-    }
-    header().content_bytes += static_cast<std::uint32_t>(value.size());
-    header().content_bytes -= static_cast<std::uint32_t>(entry.value.size());
-    directory()[*slot].offset = header().end;
-    append_entry(key, value);
+  const std::uint32_t tag = tag_of(key);
+  const auto slot = slot_of(tag, key);
+  if (!slot) {
+    add_slot(tag, add_entry(key, value));
+    header().content_bytes += static_cast<std::uint32_t>(key.size() + value.size());
     return;
   }
-  HYBRID_ASSERT(header().count < header().directory_capacity);
-  Slot* const end = directory() + header().count;
-  Slot* const at = std::upper_bound(directory(), end, tag,
-                                    [](std::uint32_t t, const Slot& s) { return t < s.tag; });
-  std::copy_backward(at, end, end + 1);
-  *at = {.tag = tag, .offset = header().end};
-  ++header().count;
-  header().content_bytes += static_cast<std::uint32_t>(key.size() + value.size());
-  append_entry(key, value);
+  const Entry entry = entry_at(offset_in(*slot));
+  if (entry.value.size() == value.size()) {
+    std::memcpy(const_cast<char*>(entry.value.data()), value.data(), value.size());
+    return;
+  }
+  header().content_bytes += static_cast<std::uint32_t>(value.size());
+  header().content_bytes -= static_cast<std::uint32_t>(entry.value.size());
+  const std::uint32_t offset = add_entry(key, value);
+  if (small())
+    small_slots()[*slot].offset = static_cast<std::uint16_t>(offset);
+  else
+    large_slots()[*slot].offset = offset;
 }
 
 void PackedBlock::erase(std::string_view key) {
   const auto slot = slot_of(tag_of(key), key);
   if (!slot) return;
-  const Entry entry = entry_at(directory()[*slot].offset);
+  const Entry entry = entry_at(offset_in(*slot));
   header().content_bytes -= static_cast<std::uint32_t>(entry.key.size() + entry.value.size());
-  std::copy(directory() + *slot + 1, directory() + header().count, directory() + *slot);
-  --header().count;
+  erase_slot(*slot);
 }
 
 void PackedBlock::clear() {
   if (!memory_) return;
-  header().end =
-      static_cast<std::uint32_t>(sizeof(Header) + header().directory_capacity * sizeof(Slot));
+  if (!small()) std::ranges::fill(large_slots(), LargeSlot{});
+  header().entries = header().capacity;
   header().content_bytes = 0;
   header().count = 0;
 }

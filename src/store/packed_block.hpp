@@ -1,16 +1,18 @@
 // The keys and values of one session in one piece of memory. Not thread-safe; knows nothing of sessions or disk.
 //
-// Layout: header | directory, sorted by tag: (tag u32, offset u32) | entries: key length varint, value length
-// varint, key, value. A replaced value of another length leaves its old entry behind until the next rebuild.
+// Layout: header | directory | free | entries: key length varint, value length varint, key, value. Entries are added from the end
+// down; one whose value was replaced by one of another length stays behind until the next rebuild.
+// The directory of a block of up to 64 KiB is sorted by tag and as long as there are keys; that of a larger one is a hash table, so
+// that a key more costs the same however many there are.
 //   B1  set() and clear() after a sufficient reserve() allocate nothing and cannot fail.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace hybrid::store {
@@ -45,24 +47,32 @@ class PackedBlock {
 
   template <class F>
   void for_each(F&& fn) const {
-    for (std::size_t i = 0; i < count(); ++i) {
-      const Entry entry = entry_at(directory()[i].offset);
+    for_each_offset([&](std::uint32_t offset) {
+      const Entry entry = entry_at(offset);
       fn(entry.key, entry.value);
-    }
+    });
   }
 
  private:
   struct Header {
     std::uint32_t capacity;  // of the whole block
-    std::uint32_t end;       // of the entries
+    std::uint32_t entries;   // where they begin
     std::uint32_t content_bytes;
     std::uint32_t count;
-    std::uint32_t directory_capacity;  // in slots
   };
-  struct Slot {
+  struct LargeHeader : Header {
+    std::uint32_t slots;  // of the hash table
+    std::uint32_t unused;
+  };
+  struct SmallSlot {
+    std::uint16_t tag;
+    std::uint16_t offset;
+  };
+  struct LargeSlot {
     std::uint32_t tag;
-    std::uint32_t offset;
+    std::uint32_t offset;  // 0: none
   };
+  static constexpr std::size_t kSmallBytesMax = std::size_t{1} << 16;
   struct Entry {
     std::string_view key;
     std::string_view value;
@@ -73,11 +83,36 @@ class PackedBlock {
   };
 
   Header& header() const { return *reinterpret_cast<Header*>(memory_.get()); }
-  Slot* directory() const { return reinterpret_cast<Slot*>(memory_.get() + sizeof(Header)); }
+  bool small() const { return header().capacity <= kSmallBytesMax; }
+  std::span<SmallSlot> small_slots() const {
+    return {reinterpret_cast<SmallSlot*>(memory_.get() + sizeof(Header)), header().count};
+  }
+  std::span<LargeSlot> large_slots() const {
+    return {reinterpret_cast<LargeSlot*>(memory_.get() + sizeof(LargeHeader)),
+            static_cast<LargeHeader&>(header()).slots};
+  }
+  template <class F>
+  void for_each_offset(F&& fn) const {
+    if (!memory_) return;
+    if (small()) {
+      for (const SmallSlot& slot : small_slots()) fn(slot.offset);
+    } else {
+      for (const LargeSlot& slot : large_slots()) {
+        if (slot.offset != 0) fn(slot.offset);
+      }
+    }
+  }
   Entry entry_at(std::uint32_t offset) const;
-  // Where the key is; nothing if it is absent.
+  // Which slot is the key's; nothing if it is absent.
   std::optional<std::size_t> slot_of(std::uint32_t tag, std::string_view key) const;
-  void append_entry(std::string_view key, std::string_view value);
+  std::uint32_t offset_in(std::size_t slot) const {
+    return small() ? small_slots()[slot].offset : large_slots()[slot].offset;
+  }
+  // How many bytes are free between the directory and the entries.
+  std::size_t free_bytes() const;
+  std::uint32_t add_entry(std::string_view key, std::string_view value);
+  void add_slot(std::uint32_t tag, std::uint32_t offset);
+  void erase_slot(std::size_t slot);
   // Whether a block made anew would be much smaller.
   bool wastes(std::size_t bytes, std::size_t keys) const;
   void rebuild(std::size_t bytes, std::size_t keys);

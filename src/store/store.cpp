@@ -6,7 +6,6 @@
 #include "base/assert.hpp"
 #include "base/limits.hpp"
 #include "scf/log_copy.hpp"
-#include "store/change_plan.hpp"
 #include "store/recovery.hpp"
 #include "store/store_session.hpp"
 
@@ -285,15 +284,40 @@ Result<Session> EmbeddedStore::load(std::string_view sid) { return create(sid, I
 
 Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
   if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
-  EntryRef entry = table_->find(digest_of(sid));
-  if (!entry) return std::optional<Session>{};
-  const Millis now = this->now();
+  return find(table_->find(digest_of(sid)), sid, now());
+}
+
+std::optional<Session> EmbeddedStore::find(EntryRef entry, std::string_view sid, Millis now) {
+  if (!entry) return std::nullopt;
   {
     const SpinLockGuard data{entry->data};
-    if (!alive(*entry, now)) return std::optional<Session>{};
+    if (!alive(*entry, now)) return std::nullopt;
     table_->touch(*entry, now);
   }
-  return std::optional<Session>{handle(std::move(entry), sid)};
+  return handle(std::move(entry), sid);
+}
+
+Result<std::vector<std::optional<Session>>> EmbeddedStore::find_many(
+    std::span<const std::string_view> sids) {
+  constexpr std::size_t kInFlight = 16;  // more cache misses than that no core waits for at a time
+  for (const std::string_view sid : sids) {
+    if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
+  }
+  std::vector<std::optional<Session>> found;
+  found.reserve(sids.size());
+  const Millis now = this->now();
+  std::array<Digest, kInFlight> digests;
+  for (; found.size() < sids.size();) {
+    const auto batch = sids.subspan(found.size(), std::min(kInFlight, sids.size() - found.size()));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      digests[i] = digest_of(batch[i]);
+      table_->prefetch_slot(digests[i]);
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) table_->prefetch_entry(digests[i]);
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      found.push_back(find(table_->find(digests[i]), batch[i], now));
+  }
+  return found;
 }
 
 bool EmbeddedStore::exists(std::string_view sid) {
@@ -364,6 +388,7 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
   const EntryRef entry = table_->find(old_digest);
   if (!entry) return not_found();
   auto new_name = std::make_unique<std::string>(new_sid);
+  entry->chunk().make_names();
   CommitLog::Place place;
   std::vector<Removed> expired;  // that had the new id
   const struct Concluding {
@@ -411,7 +436,7 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
     table_->rename(*entry, *placeholder);
     // Handles made under the old id must learn the new one. Beside the index and us nobody refers to it, mostly.
     const bool has_handles = entry->references.load(std::memory_order_acquire) > 2;
-    entry->rest().renamed_to = has_handles ? std::move(new_name) : nullptr;
+    entry->set_renamed_to(has_handles ? std::move(new_name) : nullptr);
   }
   if (auto done = acknowledge(place); !done) return done;
   emit(Event::Kind::id_changed, new_digest);
@@ -421,14 +446,14 @@ Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view
 // --- One session's changes
 
 Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes,
-                                   std::optional<std::uint64_t> if_version,
+                                   ChangePlan::Keys keys, std::optional<std::uint64_t> if_version,
                                    CommitLog::Place& place) {
   const Millis now = this->now();
   if (!alive(entry, now)) return why_absent(entry);
   if (if_version && *if_version != entry.rest().version) {
     return std::unexpected(Error{Errc::conflict, "the session is at another version"});
   }
-  const auto plan = ChangePlan::make(entry.digest, entry.block, changes, scratch());
+  const auto plan = ChangePlan::make(entry.digest, entry.block, changes, keys, scratch());
   if (!plan) return std::unexpected(plan.error());
   if (plan->record().empty()) return {};
   {

@@ -23,6 +23,7 @@
 #include "hybrid/provider.hpp"
 #include "io/file_system.hpp"
 #include "scf/record.hpp"
+#include "store/change_plan.hpp"
 #include "store/cleaner.hpp"
 #include "store/commit_log.hpp"
 #include "store/table.hpp"
@@ -52,6 +53,8 @@ class EmbeddedStore final : public Provider {
   Result<Session> init(std::string_view sid) override;
   Result<Session> load(std::string_view sid) override;
   Result<std::optional<Session>> find(std::string_view sid) override;
+  Result<std::vector<std::optional<Session>>> find_many(
+      std::span<const std::string_view> sids) override;
   Result<void> destroy(std::string_view sid) override;
   Result<void> change_id(std::string_view old_sid, std::string_view new_sid) override;
   bool exists(std::string_view sid) override;
@@ -108,6 +111,7 @@ class EmbeddedStore final : public Provider {
 
   Session handle(EntryRef entry, std::string_view sid);
   Result<Session> create(std::string_view sid, IfAlive if_alive);
+  std::optional<Session> find(EntryRef entry, std::string_view sid, Millis now);
   Result<CommitLog::Place> log(std::string_view record, Millis now,
                                CommitLog::AppendOptions options = {});
   Result<void> acknowledge(const CommitLog::Place& place);
@@ -146,7 +150,7 @@ class EmbeddedStore final : public Provider {
   void run_thread();
 
   // For StoreSession.
-  Result<void> commit(Entry& entry, std::span<const Change> changes,
+  Result<void> commit(Entry& entry, std::span<const Change> changes, ChangePlan::Keys keys,
                       std::optional<std::uint64_t> if_version, CommitLog::Place& place);
 
   const Options options_;

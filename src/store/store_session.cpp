@@ -16,7 +16,8 @@ Result<void> StoreSession::enter(Access access) {
 std::string StoreSession::session_id() const {
   if (access_ == Access::watches) return {};
   const SpinLockGuard data{entry_->data};
-  return entry_->rest().renamed_to ? *entry_->rest().renamed_to : std::string{sid_.view()};
+  const std::string* const renamed_to = entry_->renamed_to();
+  return renamed_to != nullptr ? *renamed_to : std::string{sid_.view()};
 }
 
 Result<bool> StoreSession::get(std::string_view key, Buffer& value) {
@@ -81,7 +82,9 @@ Result<void> StoreSession::apply(std::span<const Change> changes,
     const auto writer = WriterLock::take(*entry_);
     if (!writer) return std::unexpected(writer.error());
     if (entry_->state != State::live) return EmbeddedStore::why_absent(*entry_);
-    if (auto done = store_.commit(*entry_, changes, if_version, place); !done) return done;
+    if (auto done = store_.commit(*entry_, changes, ChangePlan::Keys::any, if_version, place);
+        !done)
+      return done;
   }
   return place.waits ? store_.acknowledge(place) : Result<void>{};
 }
@@ -99,7 +102,10 @@ Result<void> StoreSession::update(
       ~Abandon() { view.abandon(); }
     } const abandon{*view};
     if (auto done = fn(view); !done) return done;
-    if (auto done = store_.commit(*entry_, view->finish(), std::nullopt, place); !done) return done;
+    if (auto done =
+            store_.commit(*entry_, view->finish(), ChangePlan::Keys::distinct, std::nullopt, place);
+        !done)
+      return done;
   }
   return place.waits ? store_.acknowledge(place) : Result<void>{};
 }

@@ -10,6 +10,23 @@ void lower(std::atomic<Millis>& floor, Millis time) {
   }
 }
 
+void Chunk::make_names() {
+  if (names.load(std::memory_order_acquire) != nullptr) return;
+  auto made = std::make_unique<Names>();
+  Names* none = nullptr;
+  if (names.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) made.release();
+}
+
+const std::string* Entry::renamed_to() {
+  const Chunk::Names* const names = chunk().names.load(std::memory_order_acquire);
+  return names != nullptr ? (*names)[slot].get() : nullptr;
+}
+
+void Entry::set_renamed_to(std::unique_ptr<std::string> sid) {
+  Chunk::Names* const names = chunk().names.load(std::memory_order_acquire);
+  if (names != nullptr) (*names)[slot] = std::move(sid);
+}
+
 EntryRef::~EntryRef() {
   if (entry_ != nullptr && entry_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     entry_->chunk().table->recycle(*entry_);
@@ -23,8 +40,7 @@ Entry* Table::Shard::find(const Digest& digest) {
   const std::uint32_t hash = hash_in_shard(digest);
   for (std::size_t i = home(hash); !slots[i].empty(); i = after(i)) {
     if (slots[i].hash() != hash) continue;
-    __builtin_prefetch(slots[i].entry());
-    PackedBlock::prefetch(slots[i].block());
+    slots[i].prefetch();
     if (slots[i].entry()->digest == digest) return slots[i].entry();
   }
   return nullptr;
@@ -82,6 +98,22 @@ EntryRef Table::find(const Digest& digest) {
   if (entry == nullptr) return {};
   entry->references.fetch_add(1, std::memory_order_relaxed);
   return EntryRef{entry};
+}
+
+void Table::prefetch_slot(const Digest& digest) {
+  Shard& shard = shard_of(digest);
+  const SpinLockGuard lock{shard.mutex};
+  if (!shard.slots.empty()) __builtin_prefetch(&shard.slots[shard.home(hash_in_shard(digest))]);
+}
+
+void Table::prefetch_entry(const Digest& digest) {
+  Shard& shard = shard_of(digest);
+  const std::uint32_t hash = hash_in_shard(digest);
+  const SpinLockGuard lock{shard.mutex};
+  if (shard.slots.empty()) return;
+  std::size_t i = shard.home(hash);
+  while (!shard.slots[i].empty() && shard.slots[i].hash() != hash) i = shard.after(i);
+  shard.slots[i].prefetch();
 }
 
 std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {
@@ -218,7 +250,7 @@ void Entry::set_times(Millis created_at, Millis accessed_at) {
 
 void Table::recycle(Entry& entry) {
   entry.die(State::dead);
-  entry.rest().renamed_to.reset();
+  entry.set_renamed_to(nullptr);
   {
     const MutexLock lock{pool_mutex_};
     free_.push_back(&entry);

@@ -62,13 +62,16 @@ struct alignas(64) Entry {
     // The LSN of the create record or image that reading the log has to start from for this session. 0: it is being
     // created; kNoAnchor unless a session lives here.
     std::atomic<std::uint64_t> anchor{kNoAnchor};
-    std::unique_ptr<std::string> renamed_to;  // the sid, if older handles were made under another
   };
   Chunk& chunk();
   Rest& rest();
   std::atomic<Millis>& created() { return rest().created; }
   std::atomic<Millis>& logged_access() { return rest().logged_access; }
   std::atomic<std::uint64_t>& anchor() { return rest().anchor; }
+  // The sid, if older handles were made under another; else null. Under writer or data.
+  const std::string* renamed_to();
+  // `sid` may be null. Cannot fail after Chunk::make_names(). Under writer and data.
+  void set_renamed_to(std::unique_ptr<std::string> sid);
   // For who will soon change it.
   void prefetch_rest() { __builtin_prefetch(&rest(), 1); }
 
@@ -91,6 +94,14 @@ void lower(std::atomic<Millis>& floor, Millis time);
 
 struct Chunk {
   static constexpr std::size_t kEntries = 256;
+  using Names = std::array<std::unique_ptr<std::string>, kEntries>;
+
+  Chunk() = default;
+  Chunk(const Chunk&) = delete;
+  Chunk& operator=(const Chunk&) = delete;
+  ~Chunk() { delete names.load(std::memory_order_relaxed); }
+  // For Entry::set_renamed_to(). Any thread.
+  void make_names();
 
   std::array<Entry, kEntries> entries{};  // first, so that an entry finds its chunk
   std::array<Entry::Rest, kEntries> rests{};
@@ -100,6 +111,7 @@ struct Chunk {
   std::atomic<Millis> access_floor{Entry::kNever};
   std::atomic<Millis> created_floor{Entry::kNever};
   std::atomic<std::uint64_t> image_bytes{0};  // of the entries that are in use
+  std::atomic<Names*> names{nullptr};         // of its entries; null until one is needed
 };
 
 // A counted reference to an entry.
@@ -141,6 +153,10 @@ class Table {
 
   // Whatever its state. Nothing if the digest is not in the index.
   EntryRef find(const Digest& digest);
+
+  // For who will look up several at once: the slot's cache line, then the entry's and the block's, once the slot's is there.
+  void prefetch_slot(const Digest& digest);
+  void prefetch_entry(const Digest& digest);
 
   // The entry in the index and false, or a new one, pending, and true; then the caller holds its writer lock.
   std::pair<EntryRef, bool> find_or_add(const Digest& digest, Millis now) HYBRID_NO_ANALYSIS;
@@ -226,6 +242,10 @@ class Table {
     }
     Entry* entry() const { return reinterpret_cast<Entry*>(entry_ & kAddress); }
     std::uint64_t block() const { return block_ & kAddress; }
+    void prefetch() const {
+      __builtin_prefetch(entry());
+      PackedBlock::prefetch(block());
+    }
 
    private:
     static constexpr std::uint64_t kAddress = (std::uint64_t{1} << 48) - 1;

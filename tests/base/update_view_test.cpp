@@ -106,6 +106,23 @@ TEST_F(UpdateViewTest, StartsAnewAfterClear) {
   EXPECT_THAT(handed_over(), ElementsAre(Pair("b", "again")));
 }
 
+TEST_F(UpdateViewTest, HoldsManyChanges) {
+  Content expected = session.content;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string key = "key" + std::to_string(i % 300);
+    if (i % 7 == 0) {
+      erase(key);
+      expected.erase(key);
+    } else {
+      set(key, std::string(static_cast<std::size_t>(i), 'v'));
+      expected[key] = std::string(static_cast<std::size_t>(i), 'v');
+    }
+  }
+  const auto entries = view.entries().value();
+  EXPECT_EQ((Content{entries.begin(), entries.end()}), expected);
+  EXPECT_EQ(handed_over(), expected);
+}
+
 TEST_F(UpdateViewTest, CountsWhatItsSessionWouldBe) {
   EXPECT_EQ(view.info()->version, 10U);
   set("c", "345");
@@ -185,10 +202,11 @@ RC_GTEST_PROP(UpdateViewProperty, ShowsAndHandsOverWhatAMapWouldHold,
   UpdateView view{session};
   Content expected = session.content;
   for (const auto& [kind, key_number, value] : steps) {
-    const std::string key(1, static_cast<char>('a' + key_number % 5));
+    // More keys than are looked through one by one.
+    const std::string key(1, static_cast<char>('a' + key_number % 25));
     const std::string encoded = "v" + value;  // nothing that claims a length of its own
-    const Change change{.kind = kind % 8 == 0  ? Change::Kind::clear
-                                : kind % 8 < 3 ? Change::Kind::erase
+    const Change change{.kind = kind % 64 == 0 ? Change::Kind::clear
+                                : kind % 8 < 2 ? Change::Kind::erase
                                                : Change::Kind::set,
                         .key = key,
                         .value = encoded};

@@ -6,7 +6,9 @@
 #include <rapidcheck/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "hybrid/params.hpp"
@@ -38,7 +40,8 @@ Content content_of(const PackedBlock& block) {
 // Plans and applies; the changes that were logged, as "create a=1".
 std::vector<std::string> run(PackedBlock& block, const std::vector<Change>& changes) {
   std::string record;
-  const ChangePlan plan = ChangePlan::make(kSid, block, changes, record).value();
+  const ChangePlan plan =
+      ChangePlan::make(kSid, block, changes, ChangePlan::Keys::any, record).value();
   std::vector<std::string> logged;
   if (!plan.record().empty()) {
     const auto records = scf::split_payload(as_bytes(plan.record())).value();
@@ -60,7 +63,7 @@ std::vector<std::string> run(PackedBlock& block, const std::vector<Change>& chan
 
 std::string outcome(const PackedBlock& block, const std::vector<Change>& changes) {
   std::string record;
-  const auto plan = ChangePlan::make(kSid, block, changes, record);
+  const auto plan = ChangePlan::make(kSid, block, changes, ChangePlan::Keys::any, record);
   if (!plan) return std::string{to_string(plan.error().code())};
   return plan->record().empty() ? "nothing" : "fine";
 }
@@ -96,11 +99,15 @@ TEST(ChangePlan, LogsNothingIfNothingChanges) {
   EXPECT_EQ(outcome(block, {set("a", "1")}), "fine") << "setting is a change, whatever the value";
 }
 
-RC_GTEST_PROP(ChangePlan, DoesAndLogsWhatAMapWouldDo, ()) {
-  using Step = std::tuple<int, int, std::string>;
-  const auto lists = *rc::gen::container<std::vector<std::vector<Step>>>(
-      rc::gen::container<std::vector<Step>>(rc::gen::tuple(
-          rc::gen::inRange(0, 12), rc::gen::inRange(0, 6), rc::gen::arbitrary<std::string>())));
+using Step = std::tuple<int, int, std::string>;
+using StepLists = std::vector<std::vector<Step>>;
+
+StepLists any_lists() {
+  return *rc::gen::container<StepLists>(rc::gen::container<std::vector<Step>>(rc::gen::tuple(
+      rc::gen::inRange(0, 12), rc::gen::inRange(0, 6), rc::gen::arbitrary<std::string>())));
+}
+
+void expect_what_a_map_does(const StepLists& lists, ChangePlan::Keys keys) {
   PackedBlock block;
   Content content;
   Content replayed;
@@ -121,10 +128,12 @@ RC_GTEST_PROP(ChangePlan, DoesAndLogsWhatAMapWouldDo, ()) {
         content[k] = owned.back();
     }
     std::string record;
-    const ChangePlan plan = ChangePlan::make(kSid, block, changes, record).value();
+    const ChangePlan plan = ChangePlan::make(kSid, block, changes, keys, record).value();
     plan.reserve(block);
+    const std::size_t memory = block.memory_bytes();
     plan.apply(block);
     RC_ASSERT(content_of(block) == content);
+    RC_ASSERT(block.memory_bytes() == memory);
 
     if (plan.record().empty()) {
       RC_ASSERT(replayed == content);
@@ -149,6 +158,24 @@ RC_GTEST_PROP(ChangePlan, DoesAndLogsWhatAMapWouldDo, ()) {
     }
     RC_ASSERT(replayed == content);
   }
+}
+
+RC_GTEST_PROP(ChangePlan, DoesAndLogsWhatAMapWouldDo, ()) {
+  expect_what_a_map_does(any_lists(), ChangePlan::Keys::any);
+}
+
+RC_GTEST_PROP(ChangePlan, DoesAndLogsWhatAMapWouldDoWithDistinctKeys, ()) {
+  StepLists lists = any_lists();
+  for (auto& list : lists) {
+    std::set<int> seen;
+    std::vector<Step> kept;
+    for (const Step& step : list) {
+      const bool clears = std::get<0>(step) == 0;
+      if (clears ? kept.empty() : seen.insert(std::get<1>(step)).second) kept.push_back(step);
+    }
+    list = kept;
+  }
+  expect_what_a_map_does(lists, ChangePlan::Keys::distinct);
 }
 
 // A MessagePack string of `size` bytes in all.
