@@ -61,9 +61,8 @@ class Histogram {
       }
       left -= counts_[i];
     }
-    return max_us();
+    return static_cast<double>(max_) / 1000;
   }
-  double max_us() const { return static_cast<double>(max_) / 1000; }
 
  private:
   std::array<std::uint64_t, 16 * 48> counts_{};
@@ -156,21 +155,26 @@ int main(int argc, char** argv) {
 
   std::printf("%zu sessions of %zu keys x 100 bytes, %zu sets and gets each\n", sessions, kKeys,
               rounds * kOperationsPerRound);
-  std::printf("%-14s %8s %8s %8s %10s %8s %8s %8s %16s\n", "", "set p50", "p99", "p99.9", "max us",
-              "get p50", "p99", "p99.9", "disk / live, max");
+  constexpr std::array kQuantiles{0.5, 0.99, 0.999, 0.9999};
+  std::printf("%-14s", "us");
+  for (const char* what : {"set", "get"})
+    std::printf(" %8s p50 %8s %8s %8s", what, "p99", "p99.9", "p99.99");
+  std::printf(" %18s\n", "disk / live, max");
   for (const Rival& rival : rivals) {
-    std::printf("%-14s %8.2f %8.2f %8.2f %10.0f %8.2f %8.2f %8.2f %16.2f\n", rival.name,
-                rival.sets.us(0.5), rival.sets.us(0.99), rival.sets.us(0.999), rival.sets.max_us(),
-                rival.gets.us(0.5), rival.gets.us(0.99), rival.gets.us(0.999),
-                static_cast<double>(rival.disk_bytes_max) / live);
+    std::printf("%-14s", rival.name);
+    for (const Histogram* times : {&rival.sets, &rival.gets}) {
+      for (const double quantile : kQuantiles)
+        std::printf(quantile == 0.5 ? " %12.2f" : " %8.2f", times->us(quantile));
+    }
+    std::printf(" %18.2f\n", static_cast<double>(rival.disk_bytes_max) / live);
   }
-  std::printf("%-14s %8.2f %8.2f %8.2f %10s %8.2f %8.2f %8.2f\n", "ratio",
-              rivals[0].sets.us(0.5) / rivals[1].sets.us(0.5),
-              rivals[0].sets.us(0.99) / rivals[1].sets.us(0.99),
-              rivals[0].sets.us(0.999) / rivals[1].sets.us(0.999), "",
-              rivals[0].gets.us(0.5) / rivals[1].gets.us(0.5),
-              rivals[0].gets.us(0.99) / rivals[1].gets.us(0.99),
-              rivals[0].gets.us(0.999) / rivals[1].gets.us(0.999));
+  std::printf("%-14s", "ratio");
+  for (Histogram Rival::* times : {&Rival::sets, &Rival::gets}) {
+    for (const double quantile : kQuantiles)
+      std::printf(quantile == 0.5 ? " %12.2f" : " %8.2f",
+                  (rivals[0].*times).us(quantile) / (rivals[1].*times).us(quantile));
+  }
+  std::printf("\n");
   for (Rival& rival : rivals) rival.store.reset();
   std::filesystem::remove_all(directory);
 }

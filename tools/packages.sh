@@ -5,9 +5,10 @@ packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libms
 packages_for_examples=(libcpp-httplib-dev)
 packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev)
 packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
-  xfsprogs fiu-utils)
+  xfsprogs fiu-utils valgrind)
 packages_for_bench=(libbenchmark-dev)
-packages_for_rivals=(libabsl-dev libboost-dev libleveldb-dev liblmdb-dev librocksdb-dev libsqlite3-dev)
+packages_for_rivals=(libabsl-dev libboost-dev libhiredis-dev libleveldb-dev liblmdb-dev libmemcached-dev
+  librocksdb-dev libsqlite3-dev memcached redis-server)
 packages_to_fuzz=(clang-19 libclang-rt-19-dev)
 
 # need_packages NAME...: installs those that are missing. Quick when none is.

@@ -1,8 +1,9 @@
 // Question: how fast is hybrid beside the maps and the databases that sessions are kept in?
 // All contenders hold N sessions of 8 keys x 100 bytes at once; repetitions of all are shuffled into one run; every value read is
 // checked. One thread. ./bench/run builds and runs it, and makes a table of what it writes.
-//   bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99] [--only=NAME,NAME...] [Google Benchmark's flags]
-// --synced: those that keep each change over a power cut, and only what it costs them.
+//   bench_compare DIR [--synced | --reopen] [--sessions=N] [--zipf=0.99] [--only=NAME,NAME...] [Google Benchmark's flags]
+// --synced: those that keep each change over a power cut, and only what it costs them. --reopen: how long hybrid and Redis take to
+// have all sessions again, after a kill (Redis) and a clean close (hybrid).
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -104,15 +105,6 @@ Data make_data(std::size_t sessions, double theta) {
   return data;
 }
 
-std::size_t resident_bytes() {
-  std::ifstream in{"/proc/self/statm"};
-  std::size_t size = 0;
-  std::size_t resident = 0;
-  std::size_t shared = 0;
-  in >> size >> resident >> shared;
-  return (resident - shared) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
-
 // Goes through the picks, each repetition from where the one before it ended.
 class Walk {
  public:
@@ -139,6 +131,24 @@ void get(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
     walk.next();
     rival.get(walk.sid(), walk.key(), value);
     check_value(walk.sid(), value);
+  }
+}
+
+// The time of each of 16 look-ups that are asked for at once.
+void get_many(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
+  constexpr std::size_t kAtOnce = 16;
+  std::array<std::string, kAtOnce> sids;
+  std::array<std::string, kAtOnce> values;
+  std::array<Wanted, kAtOnce> wanted;
+  Walk walk{picks};
+  while (state.KeepRunningBatch(kAtOnce)) {
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      walk.next();
+      sids[i] = walk.sid();
+      wanted[i] = {.sid = sids[i], .key = &walk.key()};
+    }
+    rival.get_many(wanted, values);
+    for (std::size_t i = 0; i < kAtOnce; ++i) check_value(sids[i], values[i]);
   }
 }
 
@@ -215,14 +225,14 @@ Running start(const Contender& contender, const std::string& root, const Data& d
   std::filesystem::create_directories(directory);
   std::fprintf(stderr, "%-16s fills ... ", contender.name);
   const auto begun = std::chrono::steady_clock::now();
-  const std::size_t before = resident_bytes();
   Running running{contender, contender.make(directory)};
+  const std::size_t before = running.rival->resident_bytes();
   std::string value;
   for (const std::string& sid : data.sids) {
     write_value(sid, value);
     running.rival->create(sid, value);
   }
-  const auto bytes = static_cast<double>(resident_bytes() - before);
+  const auto bytes = static_cast<double>(running.rival->resident_bytes() - before);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   std::fprintf(stderr, "%.1f s\n", took.count());
   benchmark::AddCustomContext(
@@ -246,6 +256,8 @@ void add(const Running& running, const Data& data) {
   const std::int64_t reads = quick ? 300'000 : 50'000;
   const std::int64_t writes = quick ? 300'000 : 20'000;
   add_one("get", reads, [&](auto& state) { get(state, rival, data.uniform); });
+  add_one("get 16 at once", reads / 16 * 16,
+          [&](auto& state) { get_many(state, rival, data.uniform); });
   add_one("get zipf", reads, [&](auto& state) { get(state, rival, data.zipf); });
   add_one("set", writes, [&](auto& state) { set(state, rival, data.uniform); });
   add_one("mix 90:10", reads, [&](auto& state) { mix(state, rival, data.uniform); });
@@ -253,12 +265,42 @@ void add(const Running& running, const Data& data) {
           [&](auto& state) { replace(state, rival, data.uniform); });
 }
 
+// How long it takes until all sessions are there again; each of their keys was set by itself, so that the log is as long as it gets.
+void measure_reopening(const std::string& root, const Data& data, const std::string& only) {
+  for (const Contender& contender : contenders()) {
+    if (contender.kept != Kept::process_crash ||
+        !only.contains("," + std::string{contender.name} + ","))
+      continue;
+    Running running = start(contender, root, data);
+    std::string value;
+    for (const std::string& sid : data.sids) {
+      write_value(sid, value);
+      for (const std::string& key : keys()) running.rival->set(sid, key, value);
+    }
+    for (int round = 0; round < 3; ++round) {
+      const auto begun = std::chrono::steady_clock::now();
+      if (!running.rival->reopen()) die("this one has no files: " + std::string{contender.name});
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+      for (const Pick& pick : std::span{data.uniform}.first(1000)) {
+        const std::string sid{pick.sid.data(), kSidBytes};
+        running.rival->get(sid, keys()[pick.key], value);
+        check_value(sid, value);
+      }
+      std::printf("{\"reopens\":\"%s\",\"sessions\":%zu,\"seconds\":%.2f}\n", contender.name,
+                  data.sids.size(), took.count());
+      std::fflush(stdout);
+    }
+  }
+}
+
 int run(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (argc < 2)
-    die("usage: bench_compare DIR [--synced] [--sessions=N] [--zipf=0.99] [--only=NAME,NAME...]");
+    die("usage: bench_compare DIR [--synced | --reopen] [--sessions=N] [--zipf=0.99] "
+        "[--only=NAME,NAME...]");
   const std::string root = argv[1];
   bool synced = false;
+  bool reopen = false;
   std::optional<std::size_t> wanted;
   double theta = 0.99;
   constexpr std::string_view kOnly = "--only=";
@@ -276,6 +318,8 @@ int run(int argc, char** argv) {
     std::size_t count = 0;
     if (flag == "--synced")
       synced = true;
+    else if (flag == "--reopen")
+      reopen = true;
     else if (flag.starts_with(kOnly))
       only = "," + std::string{flag.substr(kOnly.size())} + ",";
     else if (number("--sessions=", count))
@@ -289,6 +333,12 @@ int run(int argc, char** argv) {
   if (sessions < 2) die("at least 2 sessions are needed");
   const Data data = make_data(sessions, theta);
   benchmark::AddCustomContext("sessions", std::to_string(sessions));
+  if (reopen) {
+    std::filesystem::create_directory(root);
+    measure_reopening(root, data, only.empty() ? ",hybrid,Redis," : only);
+    std::filesystem::remove_all(root);
+    return 0;
+  }
   std::vector<Running> running;
   running.reserve(contenders().size());
   std::ranges::sort(contenders(), {}, [](const Contender& c) { return std::string_view{c.name}; });

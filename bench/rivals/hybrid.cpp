@@ -7,10 +7,9 @@ namespace {
 
 class Hybrid final : public Rival {
  public:
-  Hybrid(const std::string& url, hybrid::Durability durability) {
-    hybrid::Params params;
-    params.durability = durability;
-    store_ = value_of(hybrid::open(url, params));
+  Hybrid(std::string url, hybrid::Durability durability) : url_(std::move(url)) {
+    params_.durability = durability;
+    store_ = value_of(hybrid::open(url_, params_));
   }
   void create(const std::string& sid, const std::string& value) override {
     auto session = value_of(store_->init(sid));
@@ -29,7 +28,20 @@ class Hybrid final : public Rival {
     if (!found) die("a key is not there");
     value = std::move(*found);
   }
+  void get_many(std::span<const Wanted> wanted, std::span<std::string> values) override {
+    sids_.clear();
+    for (const Wanted& one : wanted) sids_.push_back(one.sid);
+    const auto sessions = value_of(store_->find_many(sids_));
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      values[i] = value_of(sessions[i].value().get<std::string>(*wanted[i].key)).value();
+  }
   void destroy(const std::string& sid) override { check(store_->destroy(sid)); }
+  bool reopen() override {
+    if (params_.durability == hybrid::Durability::none) return false;
+    store_.reset();
+    store_ = value_of(hybrid::open(url_, params_));
+    return true;
+  }
 
  private:
   template <class T>
@@ -41,7 +53,10 @@ class Hybrid final : public Rival {
     check(result);
     return std::move(*result);
   }
+  std::string url_;
+  hybrid::Params params_;
   std::unique_ptr<hybrid::Provider> store_;
+  std::vector<std::string_view> sids_;
 };
 
 template <hybrid::Durability durability>

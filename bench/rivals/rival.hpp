@@ -6,9 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "bench/rivals/server.hpp"
 
 namespace bench {
 
@@ -26,6 +29,12 @@ inline const std::array<std::string, kKeys>& keys() {
   std::exit(1);
 }
 
+// One of several look-ups that are asked for at once.
+struct Wanted {
+  std::string_view sid;
+  const std::string* key;
+};
+
 class Rival {
  public:
   virtual ~Rival() = default;
@@ -34,7 +43,16 @@ class Rival {
   virtual void set(const std::string& sid, const std::string& key, const std::string& value) = 0;
   // Dies if it is not there.
   virtual void get(const std::string& sid, const std::string& key, std::string& value) = 0;
+  // The same for several at once, if it has a way to do that.
+  virtual void get_many(std::span<const Wanted> wanted, std::span<std::string> values) {
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      get(std::string{wanted[i].sid}, *wanted[i].key, values[i]);
+  }
   virtual void destroy(const std::string& sid) = 0;
+  // Stops and starts again on its files. Returns false if it has none, or none of its own format.
+  virtual bool reopen() { return false; }
+  // Of the process that holds the sessions.
+  virtual std::size_t resident_bytes() const { return resident_bytes_of("self"); }
 };
 
 // What survives what, once it was acknowledged. Only equals are compared.

@@ -18,7 +18,10 @@ namespace hybrid {
 struct Digest {
   std::array<std::byte, 32> bytes{};
 
-  friend bool operator==(const Digest&, const Digest&) = default;
+  // By g++ 12 the default one goes byte by byte.
+  friend bool operator==(const Digest& a, const Digest& b) {
+    return std::memcmp(a.bytes.data(), b.bytes.data(), sizeof a.bytes) == 0;
+  }
   friend auto operator<=>(const Digest&, const Digest&) = default;
   // Uniform, since the digest is.
   std::uint64_t hash() const {

@@ -41,6 +41,7 @@ UpdateView::Pending* UpdateView::find(std::string_view key) {
 
 void UpdateView::put(const Change& change) {
   constexpr std::size_t kLookedThrough = 16;
+  if (pending_.empty()) pending_.reserve(kLookedThrough);
   Pending* pending = find(change.key);
   if (pending == nullptr) {
     char* const key = static_cast<char*>(memory_.allocate(change.key.size(), 1));

@@ -35,7 +35,6 @@ class Preview {
     cleared_ = true;
     bytes_ = 0;
   }
-  bool cleared() const { return cleared_; }
   bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }
 
@@ -68,10 +67,9 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
       case Change::Kind::set: {
         const auto before = preview.value_bytes(change.key);
         preview.set(change.key, before, change.value.size());
-        // A value that may be replaced twice is given room for each.
-        plan.bytes_ += keys == Keys::distinct && !preview.cleared()
-                           ? block.room_for(change.key, change.value)
-                           : PackedBlock::entry_bytes(change.key.size(), change.value.size());
+        // Replaced in place, unless something of another size may be there by then.
+        if (keys == Keys::any || before != change.value.size())
+          plan.bytes_ += PackedBlock::entry_bytes(change.key.size(), change.value.size());
         if (!before) ++plan.keys_;
         scf::append_change(record,
                            {.kind = before ? scf::ChangeKind::update : scf::ChangeKind::create,

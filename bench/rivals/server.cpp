@@ -1,0 +1,54 @@
+#include "bench/rivals/server.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "bench/rivals/rival.hpp"
+
+namespace bench {
+
+Server::Server(const std::vector<std::string>& command, const std::string& socket) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  process_ = ::fork();
+  if (process_ < 0) die("fork failed");
+  if (process_ == 0) {
+    const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ::dup2(nowhere, STDOUT_FILENO);
+    ::execvp(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+  using namespace std::chrono_literals;
+  for (auto waited = 0ms; !std::filesystem::exists(socket); waited += 10ms) {
+    if (waited > 10s || ::waitpid(process_, nullptr, WNOHANG) != 0)
+      die(command[0] + " did not start");
+    std::this_thread::sleep_for(10ms);
+  }
+}
+
+Server::~Server() {
+  ::kill(process_, SIGKILL);
+  ::waitpid(process_, nullptr, 0);
+}
+
+std::size_t Server::resident_bytes() const { return resident_bytes_of(std::to_string(process_)); }
+
+std::size_t resident_bytes_of(const std::string& process) {
+  std::ifstream in{"/proc/" + process + "/statm"};
+  std::size_t size = 0;
+  std::size_t resident = 0;
+  std::size_t shared = 0;
+  in >> size >> resident >> shared;
+  return (resident - shared) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace bench
