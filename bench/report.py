@@ -19,7 +19,7 @@ from html import escape
 HERE = pathlib.Path(__file__).parent
 BEGIN = "<!-- measured: written by ./bench/run -->\n"
 END = "<!-- end of measured -->\n"
-ORDER = ["get", "get 16 at once", "get zipf", "set", "mix 90:10", "destroy+create", "set synced"]
+ORDER = ["get", "get 16 at once", "get zipf", "set", "mix 90:10", "destroy+create", "set synced", "16 writers", "64 writers"]
 
 
 def show(nanoseconds):
@@ -57,7 +57,8 @@ def table(report):
     lines = ["| | " + " | ".join(done) + (" | bytes a session |" if has_memory else " |"),
              "|---|" + "---:|" * (len(done) + has_memory)]
     for who in ordered(times):
-        cells = [f"{show(times[who][what])} ({times[who][what] / ours[what]:.2f}x)" for what in done]
+        cells = [f"{show(times[who][what])} ({times[who][what] / ours[what]:.2f}x)" if what in times[who] else ""
+                 for what in done]
         lines.append(f"| {who} | " + " | ".join(cells) + (f" | {memory.get(who, '')} |" if has_memory else " |"))
     if "chase" in times[""]:
         chase = times[""]["chase"]

@@ -19,6 +19,7 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <thread>
 
 #include <hybrid/hybrid.hpp>
 
@@ -162,6 +163,26 @@ void set(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
   }
 }
 
+// The time of each of many sets by `writers` threads at once.
+void set_by_many(benchmark::State& state, Rival& rival, std::span<const Pick> picks,
+                 std::size_t writers) {
+  constexpr std::size_t kEach = 100;
+  while (state.KeepRunningBatch(static_cast<std::int64_t>(writers * kEach))) {
+    std::vector<std::jthread> threads;
+    for (std::size_t w = 0; w < writers; ++w) {
+      threads.emplace_back([&, w] {
+        std::string value;
+        for (std::size_t i = 0; i < kEach; ++i) {
+          const Pick& pick = picks[w * kEach + i];
+          const std::string sid{pick.sid.data(), kSidBytes};
+          write_value(sid, value);
+          rival.set(sid, keys()[pick.key], value);
+        }
+      });
+    }
+  }
+}
+
 void mix(benchmark::State& state, Rival& rival, std::span<const Pick> picks) {
   Walk walk{picks};
   std::string value;
@@ -249,9 +270,17 @@ void add(const Running& running, const Data& data) {
   };
   if (running.contender.kept == Kept::power_cut) {
     add_one("set synced", 1000, [&](auto& state) { set(state, rival, data.uniform); });
+    if (running.contender.many_writers) {
+      for (const std::size_t writers : {16U, 64U}) {
+        add_one((std::to_string(writers) + " writers").c_str(), 19'200,
+                [&rival, &data, writers](auto& state) {
+                  set_by_many(state, rival, data.uniform, writers);
+                });
+      }
+    }
     return;
   }
-  const bool quick = running.contender.kept == Kept::no_crash ||
+  const bool quick = (running.contender.kept == Kept::no_crash && !running.contender.remote) ||
                      std::string_view{running.contender.name}.starts_with("hybrid");
   const std::int64_t reads = quick ? 300'000 : 50'000;
   const std::int64_t writes = quick ? 300'000 : 20'000;
@@ -329,7 +358,7 @@ int run(int argc, char** argv) {
   }
   if (std::filesystem::exists(root)) die("'" + root + "' is there already; name a new directory");
 
-  const std::size_t sessions = wanted.value_or(synced ? 1'000 : 300'000);
+  const std::size_t sessions = wanted.value_or(synced ? 1'000 : 100'000);
   if (sessions < 2) die("at least 2 sessions are needed");
   const Data data = make_data(sessions, theta);
   benchmark::AddCustomContext("sessions", std::to_string(sessions));

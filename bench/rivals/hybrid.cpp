@@ -69,7 +69,8 @@ std::unique_ptr<Rival> in_memory(const std::string&) {
 
 const Contends memory{{"hybrid memory:", Kept::no_crash, in_memory}};
 const Contends interval{{"hybrid", Kept::process_crash, in_files<hybrid::Durability::interval>}};
-const Contends always{{"hybrid always", Kept::power_cut, in_files<hybrid::Durability::always>}};
+const Contends always{
+    {"hybrid always", Kept::power_cut, in_files<hybrid::Durability::always>, true}};
 
 }  // namespace
 }  // namespace bench

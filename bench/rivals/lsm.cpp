@@ -96,8 +96,8 @@ std::unique_ptr<Rival> make(const std::string& directory) {
 
 const Contends leveldb_unsynced{{"LevelDB", Kept::process_crash, make<LevelDb, false>}};
 const Contends rocksdb_unsynced{{"RocksDB", Kept::process_crash, make<RocksDb, false>}};
-const Contends leveldb_synced{{"LevelDB sync", Kept::power_cut, make<LevelDb, true>}};
-const Contends rocksdb_synced{{"RocksDB sync", Kept::power_cut, make<RocksDb, true>}};
+const Contends leveldb_synced{{"LevelDB sync", Kept::power_cut, make<LevelDb, true>, true}};
+const Contends rocksdb_synced{{"RocksDB sync", Kept::power_cut, make<RocksDb, true>, true}};
 
 }  // namespace
 }  // namespace bench

@@ -60,7 +60,7 @@ std::unique_ptr<Rival> make(const std::string& directory) {
   return std::make_unique<Memcached>(directory);
 }
 
-const Contends memcached{{"memcached", Kept::no_crash, make}};
+const Contends memcached{{"memcached", Kept::no_crash, make, false, true}};
 
 }  // namespace
 }  // namespace bench

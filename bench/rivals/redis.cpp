@@ -110,7 +110,7 @@ std::unique_ptr<Rival> make(const std::string& directory) {
   return std::make_unique<Redis>(directory);
 }
 
-const Contends redis{{"Redis", Kept::process_crash, make}};
+const Contends redis{{"Redis", Kept::process_crash, make, false, true}};
 
 }  // namespace
 }  // namespace bench

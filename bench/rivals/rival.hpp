@@ -63,6 +63,8 @@ struct Contender {
   Kept kept;
   // `directory` is there, empty, and the contender's own.
   std::unique_ptr<Rival> (*make)(const std::string& directory);
+  bool many_writers = false;  // its set() may come from several threads, and they share syncs
+  bool remote = false;        // in another process
 };
 
 // Every file of rivals/ adds its own, before main().
