@@ -57,7 +57,7 @@ Result<std::size_t> LogSnapshot::read(const Held& held, std::uint64_t offset,
 
 Result<std::unique_ptr<LogSnapshot>> LogSnapshot::take(io::FileSystem& files,
                                                        const std::string& directory) {
-  constexpr int kTriesMax = 100;
+  constexpr int kTriesMax = 1000;  // a try takes about as long as a small segment takes to fill
   for (int i = 0; i < kTriesMax; ++i) {
     std::unique_ptr<LogSnapshot> snapshot{new LogSnapshot};
     const auto held = snapshot->hold_all(files, directory);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "base/assert.hpp"
 
@@ -72,8 +73,8 @@ Result<CommitLog::Place> CommitLog::append(std::size_t bytes,
 
 Result<void> CommitLog::acknowledge(const Place& place) {
   if (!place.waits) return {};
-  auto durable = wait_durable(place.lsn);
   const MutexLock lock{mutex_};
+  auto durable = await_durable(place.lsn);
   --in_flight_;
   // Under the lock: close() may return, and this log be gone, as soon as it is let go.
   if (in_flight_ == 0 && closed_) changed_.notify_all();
@@ -83,8 +84,7 @@ Result<void> CommitLog::acknowledge(const Place& place) {
 // --- Syncing
 
 // Who finds no sync running runs one for all that wait; those that come meanwhile share the next.
-Result<void> CommitLog::wait_durable(Lsn lsn) {
-  const MutexLock lock{mutex_};
+Result<void> CommitLog::await_durable(Lsn lsn) {
   while (durable_ < lsn && !failed_) {
     if (syncing_) {
       changed_.wait(mutex_);
@@ -94,6 +94,11 @@ Result<void> CommitLog::wait_durable(Lsn lsn) {
   }
   if (durable_ < lsn) return failure();
   return {};
+}
+
+Result<void> CommitLog::wait_durable(Lsn lsn) {
+  const MutexLock lock{mutex_};
+  return await_durable(lsn);
 }
 
 // One that begins after the call, though nothing may have been appended.
@@ -115,7 +120,25 @@ void CommitLog::sync_for_all() HYBRID_NO_ANALYSIS {
     ~Relock() HYBRID_NO_ANALYSIS { mutex.lock(); }
   } relock{mutex_};
   const Lowered syncing{*this, &CommitLog::syncing_};
+  gather();
   sync_once();
+}
+
+// Those whom the last sync has woken come back with their next changes one after the other: a sync that begins with the first of
+// them has the others wait for a whole one more. Lets them come as long as they do.
+void CommitLog::gather() {
+  constexpr int kLooks = 64;
+  constexpr int kWithoutOne = 3;
+  Lsn seen;
+  for (int look = 0, since = 0; look < kLooks && since < kWithoutOne; ++look) {
+    {
+      const MutexLock lock{mutex_};
+      if (in_flight_ <= 1) return;
+      since = next_lsn_ == seen ? since + 1 : 0;
+      seen = next_lsn_;
+    }
+    std::this_thread::yield();
+  }
 }
 
 std::uint64_t CommitLog::written_end(const Segment& segment) const {

@@ -205,6 +205,8 @@ class CommitLog {
   Zeros zeros_for_next() const HYBRID_REQUIRES(mutex_);
   std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
 
+  Result<void> await_durable(scf::Lsn lsn) HYBRID_REQUIRES(mutex_);
+  void gather();
   void sync_for_all() HYBRID_REQUIRES(mutex_);
   Result<void> sync_now();
   void sync_once();
