@@ -1,6 +1,7 @@
 #include "base/update_view.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/limits.hpp"
 
@@ -31,7 +32,8 @@ std::vector<Change> UpdateView::finish() {
 }
 
 UpdateView::Pending* UpdateView::find(std::string_view key) {
-  if (places_.empty()) {
+  // Places may lack some if there was no memory for them.
+  if (places_.size() != pending_.size()) {
     const auto found = std::ranges::find(pending_, key, &Pending::key);
     return found != pending_.end() ? &*found : nullptr;
   }
@@ -39,23 +41,26 @@ UpdateView::Pending* UpdateView::find(std::string_view key) {
   return found != places_.end() ? &pending_[found->second] : nullptr;
 }
 
+// If it throws, nothing was changed.
 void UpdateView::put(const Change& change) {
   constexpr std::size_t kLookedThrough = 16;
-  if (pending_.empty()) pending_.reserve(kLookedThrough);
-  Pending* pending = find(change.key);
-  if (pending == nullptr) {
-    char* const key = static_cast<char*>(memory_.allocate(change.key.size(), 1));
-    std::ranges::copy(change.key, key);
-    pending_.push_back(
-        {.key = {key, change.key.size()}, .erased = false, .value = std::pmr::string{&memory_}});
-    pending = &pending_.back();
-    if (pending_.size() > kLookedThrough) {
-      for (std::size_t i = places_.size(); i < pending_.size(); ++i)
-        places_.emplace(pending_[i].key, i);
-    }
+  const bool erased = change.kind == Change::Kind::erase;
+  if (Pending* const pending = find(change.key)) {
+    if (!erased) pending->value = change.value;
+    pending->erased = erased;
+    return;
   }
-  pending->erased = change.kind == Change::Kind::erase;
-  if (!pending->erased) pending->value = change.value;
+  std::pmr::string value{change.value, &memory_};
+  char* const chars = static_cast<char*>(memory_.allocate(change.key.size(), 1));
+  std::memcpy(chars, change.key.data(), change.key.size());
+  const std::string_view key{chars, change.key.size()};
+  const std::size_t size = pending_.size();
+  if (size == pending_.capacity()) pending_.reserve(std::max(kLookedThrough, 2 * size));
+  if (size >= kLookedThrough) {
+    for (std::size_t i = places_.size(); i < size; ++i) places_.emplace(pending_[i].key, i);
+    places_.emplace(key, size);
+  }
+  pending_.push_back({.key = key, .erased = erased, .value = std::move(value)});
 }
 
 void UpdateView::clear() {

@@ -1,7 +1,7 @@
 // The keys and values of one session in one piece of memory. Not thread-safe; knows nothing of sessions or disk.
 //
 // Layout: header | directory | free | entries: key length varint, value length varint, key, value. Entries are added from the end
-// down; one whose value was replaced by one of another length stays behind until the next rebuild.
+// down; one that was erased, or whose value was replaced by one of another length, stays behind until the next rebuild.
 // The directory of a block of up to 64 KiB is sorted by tag and as long as there are keys; that of a larger one is a hash table, so
 // that a key more costs the same however many there are.
 //   B1  set() and clear() after a sufficient reserve() allocate nothing and cannot fail.

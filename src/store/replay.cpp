@@ -12,7 +12,8 @@ const char* check_size(const Entry& entry) {
 }
 
 void set(PackedBlock& block, std::string_view key, std::string_view value) {
-  block.reserve(block.room_for(key, value), 1);
+  const std::size_t room = block.room_for(key, value);
+  block.reserve(room, room == 0 ? 0 : 1);
   block.set(key, value);
 }
 

@@ -284,13 +284,14 @@ Result<Session> EmbeddedStore::load(std::string_view sid) { return create(sid, I
 
 Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
   if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
-  return find(table_->find(digest_of(sid)), sid, now());
+  return find(table_->find(digest_of(sid)), sid);
 }
 
-std::optional<Session> EmbeddedStore::find(EntryRef entry, std::string_view sid, Millis now) {
+std::optional<Session> EmbeddedStore::find(EntryRef entry, std::string_view sid) {
   if (!entry) return std::nullopt;
   {
     const SpinLockGuard data{entry->data};
+    const Millis now = this->now();
     if (!alive(*entry, now)) return std::nullopt;
     table_->touch(*entry, now);
   }
@@ -305,7 +306,6 @@ Result<std::vector<std::optional<Session>>> EmbeddedStore::find_many(
   }
   std::vector<std::optional<Session>> found;
   found.reserve(sids.size());
-  const Millis now = this->now();
   std::array<Digest, kInFlight> digests;
   for (; found.size() < sids.size();) {
     const auto batch = sids.subspan(found.size(), std::min(kInFlight, sids.size() - found.size()));
@@ -315,7 +315,7 @@ Result<std::vector<std::optional<Session>>> EmbeddedStore::find_many(
     }
     for (std::size_t i = 0; i < batch.size(); ++i) table_->prefetch_entry(digests[i]);
     for (std::size_t i = 0; i < batch.size(); ++i)
-      found.push_back(find(table_->find(digests[i]), batch[i], now));
+      found.push_back(find(table_->find(digests[i]), batch[i]));
   }
   return found;
 }

@@ -111,7 +111,7 @@ class EmbeddedStore final : public Provider {
 
   Session handle(EntryRef entry, std::string_view sid);
   Result<Session> create(std::string_view sid, IfAlive if_alive);
-  std::optional<Session> find(EntryRef entry, std::string_view sid, Millis now);
+  std::optional<Session> find(EntryRef entry, std::string_view sid);
   Result<CommitLog::Place> log(std::string_view record, Millis now,
                                CommitLog::AppendOptions options = {});
   Result<void> acknowledge(const CommitLog::Place& place);
