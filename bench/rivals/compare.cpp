@@ -1,6 +1,6 @@
 // Question: how fast is hybrid beside the maps and the databases that sessions are kept in?
 // All contenders hold N sessions of 8 keys x 100 bytes at once; repetitions of all are shuffled into one run; every value read is
-// checked. One thread. ./bench/run builds and runs it, and makes a table of what it writes.
+// checked. One thread, but for the many writers of --synced. ./bench/run builds and runs it, and makes a table of what it writes.
 //   bench_compare DIR [--synced | --reopen] [--sessions=N] [--zipf=0.99] [--only=NAME,NAME...] [Google Benchmark's flags]
 // --synced: those that keep each change over a power cut, and only what it costs them. --reopen: how long hybrid and Redis take to
 // have all sessions again, after a kill (Redis) and a clean close (hybrid).

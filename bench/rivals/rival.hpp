@@ -1,4 +1,4 @@
-// What a store of sessions has to do in the comparison. One thread at a time.
+// What a store of sessions has to do in the comparison. One thread at a time, unless many_writers.
 #pragma once
 
 #include <array>
