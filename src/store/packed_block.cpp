@@ -135,8 +135,8 @@ void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {
       capacity_for(sizeof(Header) + (count() + keys) * sizeof(SmallSlot) + entries);
   if (capacity > kSmallBytesMax) {
     slots = slots_for(count() + keys);
-    capacity = std::max(kSmallBytesMax + 1,
-                        capacity_for(sizeof(LargeHeader) + slots * sizeof(LargeSlot) + entries));
+    // Larger yet, so it is seen to be large.
+    capacity = capacity_for(sizeof(LargeHeader) + slots * sizeof(LargeSlot) + entries);
   }
   auto* const memory = static_cast<std::byte*>(std::malloc(capacity));
   if (memory == nullptr) throw std::bad_alloc{};

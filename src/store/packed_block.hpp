@@ -62,7 +62,6 @@ class PackedBlock {
   };
   struct LargeHeader : Header {
     std::uint32_t slots;  // of the hash table
-    std::uint32_t unused;
   };
   struct SmallSlot {
     std::uint16_t tag;
