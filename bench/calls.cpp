@@ -18,24 +18,17 @@
 
 #include <hybrid/hybrid.hpp>
 
+#include "bench/sure.hpp"
+
 namespace {
 
+using bench::die;
+using bench::sure;
 using namespace hybrid;
 using Ticks = std::chrono::steady_clock;
 
 constexpr std::size_t kKeys = 8;
 constexpr std::size_t kValueBytes = 100;
-
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "bench_calls: %s\n", why.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T sure(Result<T> result) {
-  if (!result) die(result.error().message());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 struct Call {
   std::string name;

@@ -19,26 +19,18 @@
 #include <string>
 #include <vector>
 
+#include "bench/sure.hpp"
 #include "store/store.hpp"
 
 namespace {
 
+using bench::die;
+using bench::sure;
 using namespace hybrid;
 using Ticks = std::chrono::steady_clock;
 
 constexpr std::size_t kKeys = 8;
 constexpr std::size_t kOperationsPerRound = 200'000;
-
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "bench_cleaning_cost: %s\n", why.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T sure(Result<T> result) {
-  if (!result) die(result.error().message());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 // Counts nanoseconds with an error of a sixteenth.
 class Histogram {

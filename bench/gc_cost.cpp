@@ -9,20 +9,18 @@
 #include <filesystem>
 #include <string>
 
+#include "bench/sure.hpp"
 #include "store/store.hpp"
 #include "testing/manual_clock.hpp"
 
 namespace {
 
+using bench::die;
+using bench::sure;
 using namespace hybrid;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kOutdated = 1000;
-
-[[noreturn]] void die(const char* why) {
-  std::fprintf(stderr, "bench_gc_cost: %s\n", why);
-  std::exit(1);
-}
 
 double timed_gc(Provider& store) {
   const auto start = std::chrono::steady_clock::now();

@@ -11,23 +11,16 @@
 
 #include <hybrid/hybrid.hpp>
 
+#include "bench/sure.hpp"
+
 namespace {
 
+using bench::die;
+using bench::sure;
 using namespace hybrid;
 
 constexpr std::size_t kTimes = 1000;  // ./bench/instructions divides by it
 constexpr std::size_t kKeys = 8;
-
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "bench_instructions: %s\n", why.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T sure(Result<T> result) {
-  if (!result) die(result.error().message());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 const std::string value(100, 'v');
 const std::array<std::string, kKeys> keys{"key0", "key1", "key2", "key3",

@@ -18,20 +18,14 @@
 
 #include <hybrid/hybrid.hpp>
 
+#include "bench/sure.hpp"
+
 namespace {
 
+using bench::die;
+using bench::sure;
+
 constexpr std::size_t kKeys = 8;
-
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "bench_memory: %s\n", why.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T sure(hybrid::Result<T> result) {
-  if (!result) die(result.error().message());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 std::size_t resident_bytes() {
   std::ifstream in{"/proc/self/statm"};

@@ -3,8 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "bench/rivals/server.hpp"
+#include "bench/sure.hpp"
 
 namespace bench {
 
@@ -22,11 +21,6 @@ inline const std::array<std::string, kKeys>& keys() {
   static const std::array<std::string, kKeys> keys{"key0", "key1", "key2", "key3",
                                                    "key4", "key5", "key6", "key7"};
   return keys;
-}
-
-[[noreturn]] inline void die(const std::string& why) {
-  std::fprintf(stderr, "bench: %s\n", why.c_str());
-  std::exit(1);
 }
 
 // One of several look-ups that are asked for at once.

@@ -1,6 +1,7 @@
 #include "bench/rivals/server.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ Server::Server(const std::vector<std::string>& command, const std::string& socke
   process_ = ::fork();
   if (process_ < 0) die("fork failed");
   if (process_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it must not stay if we die
     const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     ::dup2(nowhere, STDOUT_FILENO);
     ::execvp(arguments[0], arguments.data());
