@@ -67,8 +67,7 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
       case Change::Kind::set: {
         const auto before = preview.value_bytes(change.key);
         preview.set(change.key, before, change.value.size());
-        // Replaced in place, unless something of another size may be there by then.
-        if (keys == Keys::any || before != change.value.size())
+        if (before != change.value.size())  // else it is replaced in place
           plan.bytes_ += PackedBlock::entry_bytes(change.key.size(), change.value.size());
         if (!before) ++plan.keys_;
         scf::append_change(record,

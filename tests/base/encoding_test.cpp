@@ -614,6 +614,17 @@ TEST(Decoder, SaysWhatKindTheNextValueIs) {
   }
 }
 
+TEST(Decoder, RefusesAStringThatIsCutOrFollowedByMore) {
+  for (const std::size_t size : {0U, 1U, 31U, 32U, 255U, 256U, 65'535U, 65'536U}) {
+    const std::string bytes = encoded(std::string(size, '\x01'));
+    EXPECT_EQ(Decoder{bytes}.kind(), Kind::string);
+    EXPECT_EQ(Decoder{bytes + '\x01'}.kind(), Kind::other) << size << " and one more";
+    // All of the lengths near the ends, where the header is cut, too.
+    for (std::size_t kept = 0; kept < bytes.size(); kept += kept < 40 ? 1 : 997)
+      EXPECT_EQ(Decoder{bytes.substr(0, kept)}.kind(), Kind::other) << kept << " of " << size;
+  }
+}
+
 TEST(Decoder, StaysInPlaceWhenItRefuses) {
   const std::string bytes = encoded(1e300);
   Decoder in{bytes};
