@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -112,19 +113,39 @@ class FailedSync : public RealFaults, public ::testing::WithParamInterface<Faile
 TEST_P(FailedSync, EndsChangesButNotReadsAndServesNothingThatIsNotOnTheDisk) {
   const FailedSyncCase& row = GetParam();
   const std::uint64_t bytes = row.kind == FileSystemKind::xfs ? 300 * kMiB : 32 * kMiB;
-  LoopFileSystem disk{{.kind = row.kind,
-                       .bytes = bytes,
-                       .host_bytes = row.only_log ? bytes + 4 * kMiB : bytes / 2,
-                       .sparse = !row.only_log}};
-  if (!disk.error().empty()) GTEST_SKIP() << disk.error();
-  const std::string path = disk.path() + "/store";
+  // A log that comes to the end of its segment before its sync fails is refused the next one, which proves nothing here: once more
+  // then, from the start.
+  constexpr int kTriesMax = 5;
+  std::optional<LoopFileSystem> made;
   std::optional<Ballast> ballast;
-  const LoadOutcome outcome = load_until_failure(disk, ballast, path);
+  LoadOutcome outcome;
+  const auto refused_by = [&](std::initializer_list<Errc> codes) {
+    for (int thread = 0; thread < kLoadThreads; ++thread) {
+      const auto code = outcome.refused(thread);
+      if (!code || std::ranges::find(codes, *code) == codes.end()) return false;
+    }
+    return true;
+  };
+  for (int i = 0; i < kTriesMax && !made; ++i) {
+    made.emplace(LoopFileSystem::Options{.kind = row.kind,
+                                         .bytes = bytes,
+                                         .host_bytes = row.only_log ? bytes + 4 * kMiB : bytes / 2,
+                                         .sparse = !row.only_log});
+    if (!made->error().empty()) GTEST_SKIP() << made->error();
+    outcome = load_until_failure(*made, ballast, made->path() + "/store");
+    const bool without_segment =
+        !refused_by({Errc::io}) && refused_by({Errc::io, Errc::no_space, Errc::read_only});
+    if (row.only_log && without_segment && i + 1 < kTriesMax) {
+      ballast.reset();
+      made.reset();
+    }
+  }
+  LoopFileSystem& disk = *made;
+  const std::string path = disk.path() + "/store";
   for (int thread = 0; thread < kLoadThreads; ++thread)
     EXPECT_TRUE(outcome.refused(thread)) << outcome.describe();
   if (row.only_log) {
-    EXPECT_EQ(outcome.refused(0), Errc::io) << outcome.describe();
-    EXPECT_EQ(outcome.refused(1), Errc::io) << outcome.describe();
+    EXPECT_TRUE(refused_by({Errc::io})) << outcome.describe();
   }
   EXPECT_FALSE(outcome.reported(LoadReport::Kind::reads_are_wrong)) << outcome.describe();
   EXPECT_FALSE(outcome.reported(LoadReport::Kind::success_after_failed_sync)) << outcome.describe();
