@@ -25,8 +25,9 @@ if(PROJECT_IS_TOP_LEVEL)
   target_compile_definitions(hybrid_checks INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 endif()
 if(HYBRID_SANITIZE)
+  # -g1: a report has its lines, and compiling takes a third less.
   target_compile_options(hybrid_checks INTERFACE
-    -fsanitize=${HYBRID_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${HYBRID_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(hybrid_checks INTERFACE -fsanitize=${HYBRID_SANITIZE})
 endif()
 if(HYBRID_BUILD_FUZZERS)

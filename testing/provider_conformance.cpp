@@ -422,7 +422,9 @@ TEST_P(ProviderConformance, GivesAValueToOneOfManyTakers) {
     ASSERT_TRUE(s.set("token", round).has_value());
     std::atomic<int> taken{0};
     run_in_threads(4, [&](int) {
-      if (s.take<int>("token").value()) ++taken;
+      const auto token = s.take<int>("token");
+      EXPECT_EQ(outcome(token), "fine");
+      if (token && *token) ++taken;
     });
     EXPECT_EQ(taken, 1);
   }

@@ -47,7 +47,9 @@ class HYBRID_CAPABILITY("mutex") SmallMutex {
   }
 
   bool held_by_this_thread() const {
-    return word_.load(std::memory_order_relaxed) >> 1 == this_thread_number();
+    // Before the look: a new thread may be given the number of the owner that was seen, who has ended since.
+    const std::uint32_t mine = this_thread_number();
+    return word_.load(std::memory_order_relaxed) >> 1 == mine;
   }
 
  private:

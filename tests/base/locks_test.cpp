@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <latch>
 #include <mutex>
@@ -110,6 +111,24 @@ TEST(SmallMutex, KnowsItsOwner) {
   EXPECT_FALSE(std::async(std::launch::async, [&] { return mutex.held_by_this_thread(); }).get());
   mutex.unlock();
   EXPECT_FALSE(mutex.held_by_this_thread());
+}
+
+// Threads that come and go while others hold it, so that numbers are used again all the time.
+TEST(SmallMutex, IsNotHeldByANewThread) {
+  constexpr int kRounds = 3000;
+  SmallMutex mutex;
+  std::atomic<int> wrong{0};
+  for (int round = 0; round < kRounds; ++round) {
+    std::latch start{3};
+    const auto come_and_go = [&] {
+      start.arrive_and_wait();
+      if (mutex.held_by_this_thread()) ++wrong;
+      const SmallMutexLock lock{mutex};
+    };
+    const std::jthread threads[] = {std::jthread{come_and_go}, std::jthread{come_and_go},
+                                    std::jthread{come_and_go}};
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(ThreadNumbers, DifferBetweenThreadsThatLiveAtTheSameTime) {
