@@ -46,6 +46,8 @@ struct Event {
   Kind kind;
   /// SHA-256 of the session's id (the new one, for id_changed): never the id itself.
   std::array<std::byte, 32> sid_digest;
+  /// Of an `expired` session, what it had as Attribute::served, encoded; else empty. Valid during the call.
+  std::string_view served{};
 };
 
 /// How far a long call has come: bytes done, and bytes in all as far as it is known. Called from the calling thread.
@@ -77,6 +79,8 @@ class Provider {
   /// looked up.
   [[nodiscard]] virtual Result<std::vector<std::optional<Session>>> find_many(
       std::span<const std::string_view> sids);
+  /// load(), then all of `changes`, in one step: after a crash there is no session without them. Without changes it is load().
+  [[nodiscard]] virtual Result<Session> put(std::string_view sid, std::span<const Change> changes);
   /// After it returns nothing can bring the session back (rule S4). Destroying what is absent succeeds.
   [[nodiscard]] virtual Result<void> destroy(std::string_view sid) = 0;
   /// Keeps all data; handles follow. `not_found`, `already_exists`, `invalid_argument` by rule S5.
@@ -95,6 +99,10 @@ class Provider {
   /// Calls fn for each session that is alive throughout; those that come or go meanwhile may be missed.
   /// fn returns false to stop. Reading through these handles is no access.
   [[nodiscard]] virtual Result<void> for_each(const std::function<bool(Session&)>& fn);
+  /// A part of for_each(): goes on from `cursor`, 0 to begin, looks at about `places` places for sessions, and returns where to
+  /// go on, 0 at the end. Any number is a cursor, and none is ever out of date.
+  [[nodiscard]] virtual Result<std::uint64_t> scan(std::uint64_t cursor, std::size_t places,
+                                                   const std::function<void(Session&)>& fn);
   [[nodiscard]] virtual Result<Stats> stats();
   /// Returns when all changes before it survive power loss.
   [[nodiscard]] virtual Result<void> flush();

@@ -32,14 +32,34 @@ namespace hybrid {
 /// Wall time, in whole milliseconds (rule S10).
 using TimePoint = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
+/// What a session has beside its keys: set, read and erased as a key is, also in update(), but neither listed by keys() and
+/// for_each() nor erased by clear().
+///
+///     session.set(hybrid::Attribute::deadline, hybrid::TimePoint{...}).value();
+enum class Attribute : std::uint8_t {
+  deadline =
+      0,  ///< a TimePoint: the session is gone then, however busy, if no timeout of the store ends it before
+  served = 1,  ///< of the server: the name that its clients know the session by, and as what
+};
+
+/// The pair of nil and the attribute's number, which no key of yours should be.
+template <>
+struct Codec<Attribute> {
+  static void encode(Encoder& out, Attribute attribute) {
+    out.array(2);
+    out.nil();
+    out.unsigned_integer(static_cast<std::uint8_t>(attribute));
+  }
+};
+
 /// What is known of a session beside its keys.
 struct SessionInfo {
   std::uint64_t version = 0;  ///< how many changes it has seen; 0 when just created
   TimePoint created_at{};
   TimePoint last_access{};
   std::optional<TimePoint> expires_at;  ///< none: it does not expire by itself
-  std::size_t keys = 0;
-  std::size_t bytes = 0;  ///< of its encoded keys and values
+  std::size_t keys = 0;                 ///< without attributes
+  std::size_t bytes = 0;                ///< of its encoded keys and values, and its attributes
 };
 
 /// One change of a session; key and value are MessagePack.
@@ -68,7 +88,7 @@ class SessionBackend {
   /// between what `fn` reads and what it writes.
   virtual Result<void> update(
       const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) = 0;
-  /// Every key and value, from one point in time.
+  /// Every key and value, attributes among them, from one point in time.
   virtual Result<std::vector<std::pair<std::string, std::string>>> entries() = 0;
   virtual Result<SessionInfo> info() = 0;
   virtual Result<void> touch() = 0;
@@ -99,6 +119,11 @@ class Encoded {
   Buffer buffer_;
   bool ok_;
 };
+
+/// Whether an encoded key is an Attribute.
+inline bool is_attribute(std::string_view key) {
+  return key.size() == 3 && key.starts_with("\x92\xc0");
+}
 
 inline std::unexpected<Error> not_encodable() {
   return std::unexpected(
@@ -216,7 +241,9 @@ class Session {
     if (!entries) return std::unexpected(std::move(entries.error()));
     std::vector<Value> keys;
     keys.reserve(entries->size());
-    for (const auto& [key, value] : *entries) keys.emplace_back(key);
+    for (const auto& [key, value] : *entries) {
+      if (!detail::is_attribute(key)) keys.emplace_back(key);
+    }
     return keys;
   }
 
@@ -226,13 +253,15 @@ class Session {
   [[nodiscard]] Result<void> for_each(F&& fn) const {
     auto entries = backend_->entries();
     if (!entries) return std::unexpected(std::move(entries.error()));
-    for (const auto& [key, value] : *entries) fn(Value{key}, Value{value});
+    for (const auto& [key, value] : *entries) {
+      if (!detail::is_attribute(key)) fn(Value{key}, Value{value});
+    }
     return {};
   }
 
   [[nodiscard]] Result<TimePoint> created_at() const { return field(&SessionInfo::created_at); }
   [[nodiscard]] Result<TimePoint> last_access() const { return field(&SessionInfo::last_access); }
-  /// Nothing if the store has neither timeout.
+  /// The earliest of its deadline and the store's timeouts; nothing if it has none of them.
   [[nodiscard]] Result<std::optional<TimePoint>> expires_at() const {
     return field(&SessionInfo::expires_at);
   }

@@ -21,8 +21,20 @@ Result<std::vector<std::optional<Session>>> Provider::find_many(
   return found;
 }
 
+Result<Session> Provider::put(std::string_view sid, std::span<const Change> changes) {
+  auto session = load(sid);
+  if (!session || changes.empty()) return session;
+  if (auto applied = session->backend()->apply(changes, std::nullopt); !applied)
+    return std::unexpected(std::move(applied.error()));
+  return session;
+}
+
 Result<std::size_t> Provider::size() { return not_offered(); }
 Result<void> Provider::for_each(const std::function<bool(Session&)>&) { return not_offered(); }
+Result<std::uint64_t> Provider::scan(std::uint64_t, std::size_t,
+                                     const std::function<void(Session&)>&) {
+  return not_offered();
+}
 Result<Stats> Provider::stats() { return not_offered(); }
 Result<void> Provider::flush() { return not_offered(); }
 Result<void> Provider::compact(const OnProgress&) { return not_offered(); }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "base/limits.hpp"
 
@@ -24,7 +26,7 @@ std::vector<Change> UpdateView::finish() {
   for (const Pending& pending : pending_) {
     if (!pending.erased) {
       changes.push_back({.kind = Change::Kind::set, .key = pending.key, .value = pending.value});
-    } else if (!cleared_) {
+    } else if (!cleared_ || detail::is_attribute(pending.key)) {
       changes.push_back({.kind = Change::Kind::erase, .key = pending.key});
     }
   }
@@ -64,10 +66,21 @@ void UpdateView::put(const Change& change) {
 }
 
 void UpdateView::clear() {
+  std::vector<std::pair<std::string, std::optional<std::string>>> attributes;  // are kept
+  for (const Pending& pending : pending_) {
+    if (!detail::is_attribute(pending.key)) continue;
+    auto& value = attributes.emplace_back(pending.key, std::nullopt).second;
+    if (!pending.erased) value.emplace(pending.value);
+  }
   std::pmr::vector<Pending>{&memory_}.swap(pending_);
   std::pmr::unordered_map<std::string_view, std::size_t>{&memory_}.swap(places_);
   memory_.release();
   cleared_ = true;
+  for (const auto& [key, value] : attributes) {
+    put({.kind = value ? Change::Kind::set : Change::Kind::erase,
+         .key = key,
+         .value = value ? std::string_view{*value} : std::string_view{}});
+  }
 }
 
 void UpdateView::abandon() {
@@ -87,7 +100,7 @@ Result<bool> UpdateView::get(std::string_view key, Buffer& value) {
     if (!pending->erased) value.assign(pending->value);
     return !pending->erased;
   }
-  if (cleared_) return false;
+  if (cleared_ && !detail::is_attribute(key)) return false;
   return session_->get(key, value);
 }
 
@@ -131,12 +144,11 @@ Result<void> UpdateView::update(
 
 Result<std::vector<std::pair<std::string, std::string>>> UpdateView::merged() {
   std::vector<std::pair<std::string, std::string>> entries;
-  if (!cleared_) {
-    auto before = session_->entries();
-    if (!before) return before;
-    for (auto& entry : *before) {
-      if (find(entry.first) == nullptr) entries.push_back(std::move(entry));
-    }
+  auto before = session_->entries();
+  if (!before) return before;
+  for (auto& entry : *before) {
+    const bool cleared = cleared_ && !detail::is_attribute(entry.first);
+    if (!cleared && find(entry.first) == nullptr) entries.push_back(std::move(entry));
   }
   for (const Pending& pending : pending_) {
     if (!pending.erased) entries.emplace_back(pending.key, pending.value);
@@ -164,7 +176,8 @@ Result<SessionInfo> UpdateView::info() {
   const auto now = merged();
   if (!now) return std::unexpected(now.error());
   if (changed()) ++info->version;
-  info->keys = now->size();
+  info->keys = static_cast<std::size_t>(std::ranges::count_if(
+      *now, [](const auto& entry) { return !detail::is_attribute(entry.first); }));
   info->bytes = 0;
   for (const auto& [key, value] : *now) info->bytes += key.size() + value.size();
   return info;

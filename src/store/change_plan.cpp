@@ -1,11 +1,14 @@
 #include "store/change_plan.hpp"
 
 #include <optional>
+#include <ranges>
 #include <unordered_map>
 
 #include "base/limits.hpp"
 #include "hybrid/params.hpp"
 #include "scf/record.hpp"
+#include "store/attributes.hpp"
+#include "store/table.hpp"
 
 namespace hybrid::store {
 namespace {
@@ -35,7 +38,6 @@ class Preview {
     cleared_ = true;
     bytes_ = 0;
   }
-  bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }
 
  private:
@@ -61,10 +63,17 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
   scf::begin_record(record, scf::Op::modify, sid);
   const std::size_t without_changes = record.size();
 
-  for (const Change& change : changes) {
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const Change& change = changes[i];
     if (auto checked = check_change(change); !checked) return std::unexpected(checked.error());
     switch (change.kind) {
       case Change::Kind::set: {
+        if (change.key == attribute_key(Attribute::deadline)) {
+          plan.deadline_ = parse_deadline(change.value);
+          if (!plan.deadline_)
+            return std::unexpected(Error{Errc::invalid_argument,
+                                         "Attribute::deadline takes a time, up to the year 9999"});
+        }
         const auto before = preview.value_bytes(change.key);
         preview.set(change.key, before, change.value.size());
         if (before != change.value.size())  // else it is replaced in place
@@ -79,15 +88,32 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
       case Change::Kind::erase: {
         const auto before = preview.value_bytes(change.key);
         if (!before) break;
+        if (change.key == attribute_key(Attribute::deadline)) plan.deadline_ = Entry::kNever;
         preview.set(change.key, before, std::nullopt);
         scf::append_change(record, {.kind = scf::ChangeKind::erase, .key = change.key});
         break;
       }
-      case Change::Kind::clear:
-        if (preview.empty()) break;
+      case Change::Kind::clear: {
+        Attributes& kept = plan.kept_.emplace_back();
+        std::size_t kept_bytes = 0;
+        for (const Attribute attribute : kAttributes) {
+          const std::string_view key = attribute_key(attribute);
+          const auto value = plan.value_after(i, block, key);
+          if (!value) continue;
+          kept.emplace_back(key, *value);
+          kept_bytes += key.size() + value->size();
+          plan.bytes_ += PackedBlock::entry_bytes(key.size(), value->size());
+          ++plan.keys_;
+        }
+        if (preview.bytes() == kept_bytes) break;
         preview.clear();
         scf::append_change(record, {.kind = scf::ChangeKind::clear});
+        for (const auto& [key, value] : kept) {
+          preview.set(key, std::nullopt, value.size());
+          scf::append_change(record, {.kind = scf::ChangeKind::create, .key = key, .value = value});
+        }
         break;
+      }
     }
     // Checked at each step: the record must stay small, too, if one key is set again and again.
     if (preview.bytes() > kSessionBytesMax || record.size() > 2 * kSessionBytesMax)
@@ -100,12 +126,25 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
   return plan;
 }
 
+std::optional<std::string_view> ChangePlan::value_after(std::size_t count, const PackedBlock& block,
+                                                        std::string_view key) const {
+  for (const Change& change : changes_.first(count) | std::views::reverse) {
+    if (change.key != key) continue;
+    return change.kind == Change::Kind::set ? std::optional{change.value} : std::nullopt;
+  }
+  return block.find(key);
+}
+
 void ChangePlan::apply(PackedBlock& block) const {
+  auto kept = kept_.begin();
   for (const Change& change : changes_) {
     switch (change.kind) {
       case Change::Kind::set: block.set(change.key, change.value); break;
       case Change::Kind::erase: block.erase(change.key); break;
-      case Change::Kind::clear: block.clear(); break;
+      case Change::Kind::clear:
+        block.clear();
+        for (const auto& [key, value] : *kept++) block.set(key, value);
+        break;
     }
   }
 }

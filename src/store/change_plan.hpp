@@ -3,10 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/clock.hpp"
 #include "base/digest.hpp"
 #include "hybrid/session.hpp"
 #include "store/packed_block.hpp"
@@ -28,14 +32,23 @@ class ChangePlan {
   // Makes apply() safe from failing. May throw std::bad_alloc.
   void reserve(PackedBlock& block) const { block.reserve(bytes_, keys_); }
   void apply(PackedBlock& block) const;
+  // The session's own deadline thereafter, Entry::kNever if it has none; nothing if that does not change.
+  std::optional<Millis> deadline() const { return deadline_; }
 
  private:
   explicit ChangePlan(std::span<const Change> changes) : changes_(changes) {}
+  // What the first `count` changes leave in the block.
+  std::optional<std::string_view> value_after(std::size_t count, const PackedBlock& block,
+                                              std::string_view key) const;
 
   std::span<const Change> changes_;
   std::string_view record_;
   std::size_t bytes_ = 0;
   std::size_t keys_ = 0;
+  std::optional<Millis> deadline_;
+  // For each clear, the attributes that it leaves, with their values.
+  using Attributes = std::vector<std::pair<std::string_view, std::string>>;
+  std::vector<Attributes> kept_;
 };
 
 }  // namespace hybrid::store

@@ -4,10 +4,12 @@
 // Nothing here looks at all sessions: each chunk of the table knows a time before which none of its sessions was accessed, and
 // one before which none was created. They are lower bounds, set right whenever a chunk is looked through, so a sweep reads a few
 // bytes for 256 sessions, the times of chunks that may hold an outdated one, and the entries of outdated ones only.
+// So it is with deadlines that single sessions have (Attribute::deadline), which stand side by side, apart from their sessions.
 
 #include <algorithm>
 #include <new>
 
+#include "store/attributes.hpp"
 #include "store/store.hpp"
 
 namespace hybrid::store {
@@ -21,8 +23,14 @@ constexpr Millis kTickMax = 1000;
 
 // --- Deadlines and gc
 
-Result<std::optional<CommitLog::Place>> EmbeddedStore::expire(Entry& entry,
-                                                              const Outdated& outdated) {
+std::string EmbeddedStore::served(const Entry& entry) const {
+  if (!has_listener_.load(std::memory_order_relaxed)) return {};
+  const auto value = entry.block.find(attribute_key(Attribute::served));
+  return std::string{value.value_or(std::string_view{})};
+}
+
+Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::expire(Entry& entry,
+                                                                    const Outdated& outdated) {
   std::string record;
   append_record(record, scf::Op::destroy, entry.digest, {});
   {
@@ -30,7 +38,7 @@ Result<std::optional<CommitLog::Place>> EmbeddedStore::expire(Entry& entry,
     // gone (S6). The lock is not held while the log, which may have to wait for the disk, is written.
     const SpinLockGuard data{entry.data};
     if (entry.state != State::live || !outdated.matches(entry)) {
-      return std::optional<CommitLog::Place>{};
+      return std::optional<Removed>{};
     }
     entry.state = State::pending;
   }
@@ -42,25 +50,24 @@ Result<std::optional<CommitLog::Place>> EmbeddedStore::expire(Entry& entry,
       entry->state = State::live;
     }
   } undo{&entry};
+  Removed removed{
+      .digest = entry.digest, .place = {}, .kind = Event::Kind::expired, .served = served(entry)};
   const auto logged = log(record, now(), {.room = CommitLog::Room::destroy});
   if (!logged) return std::unexpected(logged.error());
+  removed.place = *logged;
   undo.entry = nullptr;
   {
     const SpinLockGuard data{entry.data};
     bury(entry);
   }
   expired_.fetch_add(1, std::memory_order_relaxed);
-  return std::optional{*logged};
+  return std::optional{std::move(removed)};
 }
 
 Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::expire_if_due(Entry& entry) {
   const auto writer = WriterLock::take(entry);
   if (!writer) return std::unexpected(writer.error());
-  const Digest digest = entry.digest;
-  const auto expired = expire(entry, past_deadline(now()));
-  if (!expired) return std::unexpected(expired.error());
-  if (!*expired) return std::optional<Removed>{};
-  return std::optional{Removed{digest, **expired, Event::Kind::expired}};
+  return expire(entry, past_deadline(now()));
 }
 
 Result<std::size_t> EmbeddedStore::sweep(const Outdated& outdated) {
@@ -77,20 +84,26 @@ Result<void> EmbeddedStore::remove_outdated(const Outdated& outdated,
                                             std::vector<Removed>& removed) {
   const MutexLock lock{sweep_mutex_};
   Result<void> result{};
-  table_->for_each_chunk([&](Chunk& chunk) {
-    if (!outdated.may_match_in(chunk) || !result) return;
-    // Entries that move in from now on lower the floors themselves: see set_times().
-    chunk.access_floor.store(Entry::kNever, std::memory_order_seq_cst);
-    chunk.created_floor.store(Entry::kNever, std::memory_order_seq_cst);
-    Millis access_floor = Entry::kNever;
-    Millis created_floor = Entry::kNever;
+  const auto where = [&](const Floors& floors) { return outdated.may_match(floors); };
+  table_->for_each_chunk_where(where, [&](Chunk& chunk) {
+    if (!result) return;
+    // Entries that move in from now on lower the floors themselves: see set_times() and set_deadline().
+    Floors& floors = *chunk.floors;
+    floors.access.store(Entry::kNever, std::memory_order_seq_cst);
+    floors.created.store(Entry::kNever, std::memory_order_seq_cst);
+    floors.deadline.store(Entry::kNever, std::memory_order_seq_cst);
+    Millis access = Entry::kNever;
+    Millis created = Entry::kNever;
+    Millis deadline = Entry::kNever;
     for (Entry& place : chunk.entries) {
       if (result && outdated.matches(place)) result = remove_if_outdated(place, outdated, removed);
-      access_floor = std::min(access_floor, place.access.load(std::memory_order_seq_cst));
-      created_floor = std::min(created_floor, place.created().load(std::memory_order_seq_cst));
+      access = std::min(access, place.access.load(std::memory_order_seq_cst));
+      created = std::min(created, place.created().load(std::memory_order_seq_cst));
+      deadline = std::min(deadline, place.deadline());
     }
-    lower(chunk.access_floor, access_floor);
-    lower(chunk.created_floor, created_floor);
+    lower(floors.access, access);
+    lower(floors.created, created);
+    lower(floors.deadline, deadline);
   });
   return result;
 }
@@ -102,12 +115,11 @@ Result<void> EmbeddedStore::remove_if_outdated(Entry& place, const Outdated& out
   // Never wait: who holds it may be inside an update() that waits for this sweep. And it is in use.
   const auto writer = WriterLock::try_take(*entry);
   if (!writer) return {};
-  const Digest digest = entry->digest;
   if (removed.size() == removed.capacity())
     removed.reserve(2 * removed.size() + 1);  // before it is logged
-  const auto destroyed = expire(*entry, outdated);
-  if (!destroyed) return std::unexpected(destroyed.error());
-  if (*destroyed) removed.push_back({digest, **destroyed, Event::Kind::expired});
+  auto expired = expire(*entry, outdated);
+  if (!expired) return std::unexpected(expired.error());
+  if (*expired) removed.push_back(std::move(**expired));
   return {};
 }
 
@@ -120,13 +132,13 @@ Result<std::size_t> EmbeddedStore::gc(std::chrono::seconds max_lifetime) {
   // Those past a deadline are gone already: they are not counted.
   if (auto swept = sweep(past_deadline(now)); !swept) return swept;
   const Millis lifetime = max_lifetime.count() > now / 1000 ? now : max_lifetime.count() * 1000;
-  return sweep({.accessed_before = now - lifetime, .created_before = Outdated::kNone});
+  return sweep({.accessed_before = now - lifetime});
 }
 
 std::size_t EmbeddedStore::count_outdated(const Outdated& outdated) {
   std::size_t count = 0;
-  table_->for_each_chunk([&](Chunk& chunk) {
-    if (!outdated.may_match_in(chunk)) return;
+  const auto where = [&](const Floors& floors) { return outdated.may_match(floors); };
+  table_->for_each_chunk_where(where, [&](Chunk& chunk) {
     count += static_cast<std::size_t>(std::ranges::count_if(
         chunk.entries, [&](Entry& entry) { return outdated.matches(entry); }));
   });

@@ -1,14 +1,26 @@
 #include "store/replay.hpp"
 
 #include "hybrid/params.hpp"
+#include "store/attributes.hpp"
 
 namespace hybrid::store {
 namespace {
 
 using scf::Op;
 
-const char* check_size(const Entry& entry) {
-  return entry.block.content_bytes() > kSessionBytesMax ? "a session larger than any is" : nullptr;
+// What holds for the block after every change: a limit, and that the table knows the deadline in it.
+const char* conclude(Entry& entry) {
+  if (entry.block.content_bytes() > kSessionBytesMax) return "a session larger than any is";
+  const auto value = entry.block.find(attribute_key(Attribute::deadline));
+  if (!value) {
+    entry.set_deadline(Entry::kNever);
+    return nullptr;
+  }
+  const auto deadline = parse_deadline(*value);
+  if (!deadline) return "a deadline that cannot be";
+  entry.chunk().make_deadlines();
+  entry.set_deadline(*deadline);
+  return nullptr;
 }
 
 void set(PackedBlock& block, std::string_view key, std::string_view value) {
@@ -68,7 +80,7 @@ const char* Replay::create(const scf::Record& record, scf::Lsn lsn, Millis time)
     block.reserve(bytes, image->entries.size());
     for (const auto& [key, value] : image->entries) block.set(key, value);
   });
-  return check_size(*entry);
+  return conclude(*entry);
 }
 
 const char* Replay::destroy(const scf::Record& record) {
@@ -107,7 +119,7 @@ const char* Replay::modify(const scf::Record& record, Millis time) {
       }
     }
   });
-  if (const char* const wrong = check_size(*entry)) return wrong;
+  if (const char* const wrong = conclude(*entry)) return wrong;
   ++entry->rest().version;
   entry->access.store(time, std::memory_order_relaxed);
   entry->logged_access().store(time, std::memory_order_relaxed);

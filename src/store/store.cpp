@@ -185,7 +185,8 @@ EmbeddedStore::Outdated EmbeddedStore::past_deadline(Millis now) const {
   const Millis absolute = absolute_timeout_.load(std::memory_order_relaxed);
   // At its deadline a session is gone.
   return {.accessed_before = idle == 0 ? Outdated::kNone : now - idle + 1,
-          .created_before = absolute == 0 ? Outdated::kNone : now - absolute + 1};
+          .created_before = absolute == 0 ? Outdated::kNone : now - absolute + 1,
+          .ended_before = now + 1};
 }
 
 std::optional<Millis> EmbeddedStore::deadline(Entry& entry) const {
@@ -197,6 +198,8 @@ std::optional<Millis> EmbeddedStore::deadline(Entry& entry) const {
     const Millis too_old = entry.created().load(std::memory_order_relaxed) + absolute;
     deadline = deadline ? std::min(*deadline, too_old) : too_old;
   }
+  if (const Millis own = entry.deadline(); own != Entry::kNever)
+    deadline = deadline ? std::min(*deadline, own) : own;
   return deadline;
 }
 
@@ -234,7 +237,31 @@ Session EmbeddedStore::handle(EntryRef entry, std::string_view sid) {
   return Session{std::make_shared<StoreSession>(*this, std::move(entry), sid)};
 }
 
-Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
+Result<CommitLog::Place> EmbeddedStore::log_new(Entry& entry, std::span<const Change> changes,
+                                                Millis now) {
+  if (changes.empty()) return log(make_record(Op::create, entry.digest), now);
+  // The block first, which nobody sees yet: the record is an image of it.
+  const auto plan =
+      ChangePlan::make(entry.digest, entry.block, changes, ChangePlan::Keys::any, scratch());
+  if (!plan) return std::unexpected(plan.error());
+  if (plan->deadline()) entry.chunk().make_deadlines();
+  table_->change_block(entry, [&](PackedBlock& block) {
+    plan->reserve(block);
+    plan->apply(block);
+  });
+  scf::Image image{.created = now, .last_access = now, .version = 1, .entries = {}};
+  entry.block.for_each([&](std::string_view key, std::string_view value) {
+    image.entries.emplace_back(key, value);
+  });
+  const auto logged = log(scf::image_record(entry.digest, image), now);
+  if (!logged) return logged;
+  entry.rest().version = image.version;
+  if (plan->deadline()) entry.set_deadline(*plan->deadline());
+  return logged;
+}
+
+Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive,
+                                      std::span<const Change> changes) {
   if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
   const Digest digest = digest_of(sid);
   for (;;) {
@@ -245,12 +272,14 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
       {
         const WriterLock writer = WriterLock::adopt(*entry);
         PendingEntry pending{*table_, *entry};
-        const auto logged = log(make_record(Op::create, digest), now);
+        const auto logged = log_new(*entry, changes, now);
         if (!logged) return std::unexpected(logged.error());
         pending.keep();
         const SpinLockGuard data{entry->data};
         place = *logged;
-        entry->set_times(place.time, place.time);
+        // An image has its times in it.
+        const Millis created = changes.empty() ? place.time : now;
+        entry->set_times(created, created);
         entry->anchor().store(place.lsn.value, std::memory_order_relaxed);
         entry->state = State::live;
         table_->live.fetch_add(1, std::memory_order_relaxed);
@@ -268,7 +297,14 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
     }
     if (lives && if_alive == IfAlive::refuse)
       return std::unexpected(Error{Errc::already_exists, "a live session has this id"});
-    if (lives) return handle(std::move(entry), sid);
+    if (lives) {
+      Session session = handle(entry, sid);
+      if (changes.empty()) return session;
+      auto applied = session.backend()->apply(changes, std::nullopt);
+      if (applied) return session;
+      if (applied.error().code() != Errc::session_gone)
+        return std::unexpected(std::move(applied.error()));
+    }
     // Somebody is creating, destroying or renaming it, or it has expired: wait, clear up, and look again.
     const auto gone = expire_if_due(*entry);
     if (!gone) return std::unexpected(gone.error());
@@ -278,9 +314,17 @@ Result<Session> EmbeddedStore::create(std::string_view sid, IfAlive if_alive) {
   }
 }
 
-Result<Session> EmbeddedStore::init(std::string_view sid) { return create(sid, IfAlive::refuse); }
+Result<Session> EmbeddedStore::init(std::string_view sid) {
+  return create(sid, IfAlive::refuse, {});
+}
 
-Result<Session> EmbeddedStore::load(std::string_view sid) { return create(sid, IfAlive::adopt); }
+Result<Session> EmbeddedStore::load(std::string_view sid) {
+  return create(sid, IfAlive::adopt, {});
+}
+
+Result<Session> EmbeddedStore::put(std::string_view sid, std::span<const Change> changes) {
+  return create(sid, IfAlive::adopt, changes);
+}
 
 Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
   if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
@@ -328,6 +372,17 @@ bool EmbeddedStore::exists(std::string_view sid) {
   return alive(*entry, now());
 }
 
+std::optional<Session> EmbeddedStore::look_at(Entry& place) {
+  const EntryRef entry = Table::try_refer(place);
+  if (!entry) return std::nullopt;
+  {
+    const SpinLockGuard data{entry->data};
+    if (!alive(*entry, now())) return std::nullopt;
+  }
+  return Session{std::make_shared<StoreSession>(*this, entry, std::string_view{},
+                                                StoreSession::Access::watches)};
+}
+
 void EmbeddedStore::bury(Entry& entry) {
   entry.die(State::dead);
   table_->remove(entry);
@@ -353,7 +408,8 @@ Result<void> EmbeddedStore::destroy(std::string_view sid) {
 }
 
 Result<void> EmbeddedStore::conclude(const Removed& removed) {
-  emit(removed.kind, removed.digest);
+  if (const Listener listener = this->listener())
+    (*listener)(Event{removed.kind, removed.digest.bytes, removed.served});
   return acknowledge(removed.place);
 }
 
@@ -362,16 +418,19 @@ Result<std::optional<EmbeddedStore::Removed>> EmbeddedStore::destroy(Entry& entr
   if (entry.state != State::live) return std::optional<Removed>{};
   // One that is past a deadline and was not swept yet must be gone from the log, too: after a crash its deadline is later.
   const bool expired = !alive(entry, now);
-  const Digest digest = entry.digest;
-  const auto logged = log(make_record(Op::destroy, digest), now,
+  Removed removed{.digest = entry.digest,
+                  .place = {},
+                  .kind = expired ? Event::Kind::expired : Event::Kind::destroyed,
+                  .served = expired ? served(entry) : std::string{}};
+  const auto logged = log(make_record(Op::destroy, removed.digest), now,
                           {.room = CommitLog::Room::destroy,
                            .at_once = sync_security_ops_.load(std::memory_order_relaxed)});
   if (!logged) return std::unexpected(logged.error());
   const SpinLockGuard data{entry.data};
   bury(entry);
   if (expired) expired_.fetch_add(1, std::memory_order_relaxed);
-  return std::optional{
-      Removed{digest, *logged, expired ? Event::Kind::expired : Event::Kind::destroyed}};
+  removed.place = *logged;
+  return std::optional{std::move(removed)};
 }
 
 Result<void> EmbeddedStore::change_id(std::string_view old_sid, std::string_view new_sid) {
@@ -456,6 +515,7 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
   const auto plan = ChangePlan::make(entry.digest, entry.block, changes, keys, scratch());
   if (!plan) return std::unexpected(plan.error());
   if (plan->record().empty()) return {};
+  if (plan->deadline()) entry.chunk().make_deadlines();
   {
     const SpinLockGuard data{entry.data};  // readers look into the block that this may move
     table_->change_block(entry, [&](PackedBlock& block) { plan->reserve(block); });
@@ -466,6 +526,7 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
 
   const SpinLockGuard data{entry.data};
   table_->change_block(entry, [&](PackedBlock& block) { plan->apply(block); });
+  if (plan->deadline()) entry.set_deadline(*plan->deadline());
   ++entry.rest().version;
   table_->touch(entry, place.time);
   entry.logged_access().store(place.time, std::memory_order_relaxed);
@@ -513,18 +574,22 @@ Result<void> EmbeddedStore::for_each(const std::function<bool(Session&)>& fn) {
   bool go_on = true;
   table_->for_each_chunk([&](Chunk& chunk) {
     for (std::size_t i = 0; go_on && i < Chunk::kEntries; ++i) {
-      const EntryRef entry = Table::try_refer(chunk.entries[i]);
-      if (!entry) continue;
-      {
-        const SpinLockGuard data{entry->data};
-        if (!alive(*entry, now())) continue;
-      }
-      Session session{std::make_shared<StoreSession>(*this, entry, std::string_view{},
-                                                     StoreSession::Access::watches)};
-      go_on = fn(session);
+      if (auto session = look_at(chunk.entries[i])) go_on = fn(*session);
     }
   });
   return {};
+}
+
+Result<std::uint64_t> EmbeddedStore::scan(std::uint64_t cursor, std::size_t places,
+                                          const std::function<void(Session&)>& fn) {
+  if (auto checked = check_open(); !checked) return std::unexpected(checked.error());
+  // Entries stay where they are, so a place is a cursor.
+  for (; places > 0; --places, ++cursor) {
+    Chunk* const chunk = table_->chunk(cursor / Chunk::kEntries);
+    if (chunk == nullptr) return 0;
+    if (auto session = look_at(chunk->entries[cursor % Chunk::kEntries])) fn(*session);
+  }
+  return table_->chunk(cursor / Chunk::kEntries) != nullptr ? cursor : 0;
 }
 
 Result<Stats> EmbeddedStore::stats() {
@@ -594,7 +659,7 @@ EmbeddedStore::Listener EmbeddedStore::listener() {
 }
 
 void EmbeddedStore::emit(Event::Kind kind, const Digest& digest) {
-  if (const Listener listener = this->listener()) (*listener)(Event{kind, digest.bytes});
+  if (const Listener listener = this->listener()) (*listener)(Event{kind, digest.bytes, {}});
 }
 
 }  // namespace hybrid::store

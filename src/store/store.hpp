@@ -55,12 +55,15 @@ class EmbeddedStore final : public Provider {
   Result<std::optional<Session>> find(std::string_view sid) override;
   Result<std::vector<std::optional<Session>>> find_many(
       std::span<const std::string_view> sids) override;
+  Result<Session> put(std::string_view sid, std::span<const Change> changes) override;
   Result<void> destroy(std::string_view sid) override;
   Result<void> change_id(std::string_view old_sid, std::string_view new_sid) override;
   bool exists(std::string_view sid) override;
   Result<std::size_t> gc(std::chrono::seconds max_lifetime) override;
   Result<std::size_t> size() override;
   Result<void> for_each(const std::function<bool(Session&)>& fn) override;
+  Result<std::uint64_t> scan(std::uint64_t cursor, std::size_t places,
+                             const std::function<void(Session&)>& fn) override;
   Result<Stats> stats() override;
   Result<void> flush() override;
   Result<void> compact(const OnProgress& on_progress = {}) override;
@@ -79,16 +82,19 @@ class EmbeddedStore final : public Provider {
     static constexpr Millis kNone = std::numeric_limits<Millis>::min();
     Millis accessed_before = kNone;  // idle: last access before this
     Millis created_before = kNone;   // too old: created before this
+    Millis ended_before = kNone;     // its own deadline is before this
 
     bool matches(Entry& entry) const {
       return entry.access.load(std::memory_order_relaxed) < accessed_before ||
              // The creation time is in another cache line: look only if it matters.
              (created_before != kNone &&
-              entry.created().load(std::memory_order_relaxed) < created_before);
+              entry.created().load(std::memory_order_relaxed) < created_before) ||
+             entry.deadline() < ended_before;
     }
-    bool may_match_in(const Chunk& chunk) const {
-      return chunk.access_floor.load(std::memory_order_relaxed) < accessed_before ||
-             chunk.created_floor.load(std::memory_order_relaxed) < created_before;
+    bool may_match(const Floors& floors) const {
+      return floors.access.load(std::memory_order_relaxed) < accessed_before ||
+             floors.created.load(std::memory_order_relaxed) < created_before ||
+             floors.deadline.load(std::memory_order_relaxed) < ended_before;
     }
   };
 
@@ -110,7 +116,11 @@ class EmbeddedStore final : public Provider {
   Millis touch_interval() const;
 
   Session handle(EntryRef entry, std::string_view sid);
-  Result<Session> create(std::string_view sid, IfAlive if_alive);
+  Result<Session> create(std::string_view sid, IfAlive if_alive, std::span<const Change> changes);
+  // Logs a new session with `changes` in it. Under its writer lock, as are the two below.
+  Result<CommitLog::Place> log_new(Entry& entry, std::span<const Change> changes, Millis now);
+  // A handle that watches; nothing if no session lives there.
+  std::optional<Session> look_at(Entry& place);
   std::optional<Session> find(EntryRef entry, std::string_view sid);
   Result<CommitLog::Place> log(std::string_view record, Millis now,
                                CommitLog::AppendOptions options = {});
@@ -119,6 +129,7 @@ class EmbeddedStore final : public Provider {
     Digest digest;
     CommitLog::Place place;
     Event::Kind kind;
+    std::string served{};  // see Event
   };
   // Tells the listener, and waits as the durability demands. With no lock held.
   Result<void> conclude(const Removed& removed);
@@ -127,7 +138,9 @@ class EmbeddedStore final : public Provider {
   // Takes the entry out of the table after its destroy was logged. Under writer and data.
   void bury(Entry& entry);
   // Destroys the entry if it is outdated still; nothing if it is not. Under its writer lock.
-  Result<std::optional<CommitLog::Place>> expire(Entry& entry, const Outdated& outdated);
+  Result<std::optional<Removed>> expire(Entry& entry, const Outdated& outdated);
+  // For the event. Under its writer lock.
+  std::string served(const Entry& entry) const;
   // Waits for whoever has the entry's writer lock, and destroys it if it is past a deadline; the rest is the caller's.
   Result<std::optional<Removed>> expire_if_due(Entry& entry);
   // Removes the outdated sessions, tells the listener, and says how many.

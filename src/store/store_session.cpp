@@ -1,6 +1,7 @@
 #include "store/store_session.hpp"
 
 #include "base/update_view.hpp"
+#include "store/attributes.hpp"
 #include "store/store.hpp"
 
 namespace hybrid::store {
@@ -45,7 +46,7 @@ Result<SessionInfo> StoreSession::info() {
                    .created_at = to_time_point(entry_->created().load(std::memory_order_relaxed)),
                    .last_access = to_time_point(entry_->access.load(std::memory_order_relaxed)),
                    .expires_at = std::nullopt,
-                   .keys = entry_->block.count(),
+                   .keys = entry_->block.count() - count_attributes(entry_->block),
                    .bytes = entry_->block.content_bytes()};
   if (const auto deadline = store_.deadline(*entry_)) info.expires_at = to_time_point(*deadline);
   return info;
@@ -70,7 +71,7 @@ Result<void> StoreSession::destroy() {
     listener = store_.listener();  // the store may be closed as soon as the lock is let go
   }
   if (!removed) return {};
-  if (listener) (*listener)(Event{removed->kind, removed->digest.bytes});
+  if (listener) (*listener)(Event{removed->kind, removed->digest.bytes, removed->served});
   return removed->place.waits ? store_.acknowledge(removed->place) : Result<void>{};
 }
 

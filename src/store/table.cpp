@@ -17,6 +17,24 @@ void Chunk::make_names() {
   if (names.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) made.release();
 }
 
+void Chunk::make_deadlines() {
+  if (deadlines.load(std::memory_order_acquire) != nullptr) return;
+  auto made = std::make_unique<Deadlines>();
+  for (std::atomic<Millis>& deadline : *made) deadline.store(Entry::kNever);
+  Deadlines* none = nullptr;
+  if (deadlines.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel))
+    made.release();
+}
+
+void Entry::set_deadline(Millis deadline) {
+  Chunk::Deadlines* const deadlines = chunk().deadlines.load(std::memory_order_acquire);
+  if (deadlines == nullptr) return;
+  // In one order with the sweep's raising of the floor: see set_times().
+  (*deadlines)[slot].store(deadline, std::memory_order_seq_cst);
+  has_deadline.store(deadline != kNever, std::memory_order_seq_cst);
+  if (deadline != kNever) lower(chunk().floors->deadline, deadline);
+}
+
 const std::string* Entry::renamed_to() {
   const Chunk::Names* const names = chunk().names.load(std::memory_order_acquire);
   return names != nullptr ? (*names)[slot].get() : nullptr;
@@ -189,11 +207,38 @@ void Entry::die(State as) {
   access.store(kNever, std::memory_order_relaxed);
   created().store(kNever, std::memory_order_relaxed);
   anchor().store(kNoAnchor, std::memory_order_relaxed);
+  if (has_deadline.load(std::memory_order_relaxed)) set_deadline(kNever);
+}
+
+std::size_t Table::chunks() {
+  const MutexLock lock{pool_mutex_};
+  return chunks_;
+}
+
+ChunkGroup& Table::group(std::size_t chunk) {
+  const MutexLock lock{pool_mutex_};
+  return *groups_[chunk / ChunkGroup::kChunks];
 }
 
 Chunk* Table::chunk(std::size_t i) {
-  const MutexLock lock{pool_mutex_};
-  return i < chunks_.size() ? chunks_[i].get() : nullptr;
+  return i < chunks() ? group(i).chunks[i % ChunkGroup::kChunks].get() : nullptr;
+}
+
+Chunk& Table::add_chunk() {
+  const std::size_t place = chunks_ % ChunkGroup::kChunks;
+  if (place == 0 && groups_.size() * ChunkGroup::kChunks == chunks_)
+    groups_.push_back(std::make_unique<ChunkGroup>());
+  ChunkGroup& group = *groups_.back();
+  group.chunks[place] = std::make_unique<Chunk>();
+  Chunk& chunk = *group.chunks[place];
+  chunk.table = this;
+  chunk.floors = &group.floors[place];
+  for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
+    chunk.entries[i].slot = static_cast<std::uint16_t>(i);
+    chunk.entries[i].die(State::dead);
+  }
+  ++chunks_;
+  return chunk;
 }
 
 std::uint64_t Table::image_bytes() {
@@ -216,15 +261,9 @@ Entry* Table::allocate(const Digest& digest, Millis now) {
   {
     const MutexLock lock{pool_mutex_};
     if (free_.empty()) {
-      free_.reserve((chunks_.size() + 1) * Chunk::kEntries);  // so that recycle() need not allocate
-      chunks_.push_back(std::make_unique<Chunk>());
-      Chunk& chunk = *chunks_.back();
-      chunk.table = this;
-      for (std::size_t i = Chunk::kEntries; i-- > 0;) {
-        chunk.entries[i].slot = static_cast<std::uint16_t>(i);
-        chunk.entries[i].die(State::dead);
-        free_.push_back(&chunk.entries[i]);
-      }
+      free_.reserve((chunks_ + 1) * Chunk::kEntries);  // so that recycle() need not allocate
+      Chunk& chunk = add_chunk();
+      for (std::size_t i = Chunk::kEntries; i-- > 0;) free_.push_back(&chunk.entries[i]);
     }
     entry = free_.back();
     free_.pop_back();
@@ -244,8 +283,8 @@ void Entry::set_times(Millis created_at, Millis accessed_at) {
   created().store(created_at, std::memory_order_seq_cst);
   access.store(accessed_at, std::memory_order_seq_cst);
   logged_access().store(accessed_at, std::memory_order_relaxed);
-  lower(chunk().created_floor, created_at);
-  lower(chunk().access_floor, accessed_at);
+  lower(chunk().floors->created, created_at);
+  lower(chunk().floors->access, accessed_at);
 }
 
 void Table::recycle(Entry& entry) {

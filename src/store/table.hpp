@@ -11,6 +11,7 @@
 //   T3  An entry is reused only when nobody refers to it; its memory stays while any entry of the table is referred to.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bitset>
@@ -46,11 +47,12 @@ struct alignas(64) Entry {
   std::atomic<std::uint32_t> references{0};  // the index's and each EntryRef's; 0: free
   SmallMutex writer;
   SpinLock data;
-  std::uint16_t slot = 0;              // in its chunk
-  State state = State::dead;           // written under writer and data
-  Digest digest;                       // written under writer, data and the shard's lock
-  PackedBlock block;                   // written under writer and data
-  std::atomic<Millis> access{kNever};  // the last access; kNever unless a session lives here
+  std::uint16_t slot = 0;                  // in its chunk
+  State state = State::dead;               // written under writer and data
+  std::atomic<bool> has_deadline = false;  // see deadline(); written under writer and data
+  Digest digest;                           // written under writer, data and the shard's lock
+  PackedBlock block;                       // written under writer and data
+  std::atomic<Millis> access{kNever};      // the last access; kNever unless a session lives here
 
   static constexpr Millis kNever = std::numeric_limits<Millis>::max();
   static constexpr std::uint64_t kNoAnchor = std::numeric_limits<std::uint64_t>::max();
@@ -72,6 +74,10 @@ struct alignas(64) Entry {
   const std::string* renamed_to();
   // `sid` may be null. Cannot fail after Chunk::make_names(). Under writer and data.
   void set_renamed_to(std::unique_ptr<std::string> sid);
+  // When it ends, however busy; kNever: no such time. Any thread.
+  Millis deadline();
+  // Cannot fail after Chunk::make_deadlines(). Under writer and data.
+  void set_deadline(Millis deadline);
   // For who will soon change it.
   void prefetch_rest() { __builtin_prefetch(&rest(), 1); }
 
@@ -92,26 +98,45 @@ static_assert(sizeof(Entry) == 64);
 // Makes `floor` at most `time`.
 void lower(std::atomic<Millis>& floor, Millis time);
 
+// No live entry of a chunk was accessed, or created, or ends before these. Lowered when an entry moves in or is given a deadline,
+// raised by who looks through the chunk; accesses in between leave them too low, which costs a look, not an error.
+struct Floors {
+  std::atomic<Millis> access{Entry::kNever};
+  std::atomic<Millis> created{Entry::kNever};
+  std::atomic<Millis> deadline{Entry::kNever};
+};
+
 struct Chunk {
   static constexpr std::size_t kEntries = 256;
   using Names = std::array<std::unique_ptr<std::string>, kEntries>;
+  using Deadlines = std::array<std::atomic<Millis>, kEntries>;
 
   Chunk() = default;
   Chunk(const Chunk&) = delete;
   Chunk& operator=(const Chunk&) = delete;
-  ~Chunk() { delete names.load(std::memory_order_relaxed); }
-  // For Entry::set_renamed_to(). Any thread.
+  ~Chunk() {
+    delete names.load(std::memory_order_relaxed);
+    delete deadlines.load(std::memory_order_relaxed);
+  }
+  // For Entry::set_renamed_to(), and for Entry::set_deadline(). Any thread.
   void make_names();
+  void make_deadlines();
 
   std::array<Entry, kEntries> entries{};  // first, so that an entry finds its chunk
   std::array<Entry::Rest, kEntries> rests{};
   Table* table = nullptr;
-  // No live entry here was accessed, or created, before these. Lowered when an entry moves in, raised by who looks
-  // through the chunk; accesses in between leave them too low, which costs a look, not an error.
-  std::atomic<Millis> access_floor{Entry::kNever};
-  std::atomic<Millis> created_floor{Entry::kNever};
+  Floors* floors = nullptr;
   std::atomic<std::uint64_t> image_bytes{0};  // of the entries that are in use
-  std::atomic<Names*> names{nullptr};         // of its entries; null until one is needed
+  // Of its entries; null until one is needed.
+  std::atomic<Names*> names{nullptr};
+  std::atomic<Deadlines*> deadlines{nullptr};
+};
+
+// Many chunks, and what a sweep reads of each of them side by side.
+struct ChunkGroup {
+  static constexpr std::size_t kChunks = 1024;
+  std::array<Floors, kChunks> floors;
+  std::array<std::unique_ptr<Chunk>, kChunks> chunks;
 };
 
 // A counted reference to an entry.
@@ -213,7 +238,18 @@ class Table {
   // Calls fn(Chunk&) for all; new ones may or may not be included.
   template <class F>
   void for_each_chunk(F&& fn) {
-    for (std::size_t i = 0; Chunk* const next = chunk(i); ++i) fn(*next);
+    for_each_chunk_where([](const Floors&) { return true; }, fn);
+  }
+  // The same, for those of whose floors `where` is true; looks at nothing else of the others.
+  template <class Where, class F>
+  void for_each_chunk_where(Where&& where, F&& fn) {
+    for (std::size_t first = 0; first < chunks(); first += ChunkGroup::kChunks) {
+      ChunkGroup& group = this->group(first);
+      const std::size_t count = std::min(chunks() - first, ChunkGroup::kChunks);
+      for (std::size_t i = 0; i < count; ++i) {
+        if (where(std::as_const(group.floors[i]))) fn(*group.chunks[i]);
+      }
+    }
   }
   // The ith chunk; null behind the last.
   Chunk* chunk(std::size_t i);
@@ -289,6 +325,9 @@ class Table {
     return reinterpret_cast<std::uintptr_t>(&chunk) / sizeof(Chunk) % kTouchedFlags;
   }
 
+  std::size_t chunks();
+  ChunkGroup& group(std::size_t chunk);
+  Chunk& add_chunk() HYBRID_REQUIRES(pool_mutex_);
   Entry* allocate(const Digest& digest, Millis now);
   void recycle(Entry& entry);     // nobody refers to it
   void drop_index();              // nothing is found any more
@@ -299,7 +338,8 @@ class Table {
   // For each chunk, by its address; a large table's share them. In the chunk itself each would be a cache miss for a get.
   std::array<std::atomic<bool>, kTouchedFlags> touched_{};
   Mutex pool_mutex_;
-  std::vector<std::unique_ptr<Chunk>> chunks_ HYBRID_GUARDED_BY(pool_mutex_);
+  std::vector<std::unique_ptr<ChunkGroup>> groups_ HYBRID_GUARDED_BY(pool_mutex_);
+  std::size_t chunks_ HYBRID_GUARDED_BY(pool_mutex_) = 0;
   std::vector<Entry*> free_ HYBRID_GUARDED_BY(pool_mutex_);
   // The owner and each entry in use: handles may outlive the store, and the memory must outlive them.
   std::atomic<std::size_t> reasons_{1};
@@ -307,5 +347,10 @@ class Table {
 
 inline Chunk& Entry::chunk() { return *static_cast<Chunk*>(static_cast<void*>(this - slot)); }
 inline Entry::Rest& Entry::rest() { return chunk().rests[slot]; }
+inline Millis Entry::deadline() {
+  if (!has_deadline.load(std::memory_order_seq_cst)) return kNever;
+  const Chunk::Deadlines* const deadlines = chunk().deadlines.load(std::memory_order_acquire);
+  return (*deadlines)[slot].load(std::memory_order_seq_cst);
+}
 
 }  // namespace hybrid::store

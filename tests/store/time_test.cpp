@@ -82,14 +82,18 @@ const Observer kObservers[] = {
 };
 
 TEST(Deadlines, AreKeptToTheMillisecondByEveryCall) {
-  for (const bool idle : {true, false}) {
+  const std::pair<const char*, Params> kinds[] = {
+      {"idle", {.idle_timeout = 10s}}, {"absolute", {.absolute_timeout = 10s}}, {"own", {}}};
+  for (const auto& [kind, params] : kinds) {
     for (const Observer& observer : kObservers) {
       for (const bool past : {false, true}) {
-        SCOPED_TRACE(std::string{observer.name} + (idle ? ", idle" : ", absolute") +
-                     (past ? ", past" : ", before"));
-        DrivenStore store{idle ? Params{.idle_timeout = 10s} : Params{.absolute_timeout = 10s}};
+        SCOPED_TRACE(std::string{observer.name} + ", " + kind + (past ? ", past" : ", before"));
+        DrivenStore store{params};
         Session session = store.load("a");
         ASSERT_EQ(outcome(session.set("k", 1)), "fine");
+        if (std::string_view{kind} == "own") {
+          ASSERT_EQ(outcome(session.set(Attribute::deadline, store.now() + 10s)), "fine");
+        }
         store.advance(past ? 10'000ms : 9'999ms);
         EXPECT_EQ(observer.sees_it(store, session), !past);
       }
