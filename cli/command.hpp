@@ -23,6 +23,7 @@ void add_import(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
 void add_log(CLI::App& app, Run& run);
 void add_salvage(CLI::App& app, Run& run);
+void add_serve(CLI::App& app, Run& run);
 void add_stat(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
 

@@ -13,11 +13,12 @@ namespace hybrid::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(All but compact and salvage may be used while a process has the store open: they take no lock, and write
-nothing to it. compact needs the store for itself, and salvage one that nobody changes.
+    R"(All but serve, compact and salvage may be used while a process has the store open: they take no lock, and write
+nothing to it. serve and compact need the store for themselves, and salvage one that nobody changes.
 Session ids are never printed; a session is shown by the SHA-256 of its id.
 
 Examples:
+  hybrid serve --dir sessions/             Redis clients keep their sessions in it
   hybrid verify sessions/                  is the log whole?
   hybrid stat sessions/                    how much is in it
   hybrid inspect sessions/ | tail          the newest changes
@@ -70,7 +71,8 @@ void allow_many_open_files() {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Looks into stores of hybrid sessions, and looks after them.", "hybrid"};
+  CLI::App app{"Serves stores of hybrid sessions, looks into them, and looks after them.",
+               "hybrid"};
   app.set_version_flag("--version", "hybrid " + std::string{kVersion});
   app.require_subcommand(1);
   app.footer(kFooter);
@@ -83,6 +85,7 @@ int run(int argc, char** argv) {
   add_inspect(app, run);
   add_log(app, run);
   add_salvage(app, run);
+  add_serve(app, run);
   add_stat(app, run);
   add_verify(app, run);
   try {

@@ -44,29 +44,37 @@ function(hybrid_target name)
     $<BUILD_INTERFACE:hybrid_warnings> $<BUILD_INTERFACE:hybrid_checks>)
 endfunction()
 
-# hybrid_folder(NAME [USES library...]): src/NAME as the object library hybrid_NAME, if it has files.
-# Its objects go into hybrid::hybrid. USES names the folders below it, and what else its .cpp files need.
+# hybrid_folder(NAME [INTO archive] [USES library...]): src/NAME as the object library hybrid_NAME, if it has files
+# (hybrid_NAME_folder, if the archive has that name).
+# Its objects go into the archive, by default hybrid::hybrid. USES names the folders below it, and what else its .cpp files need.
 function(hybrid_folder name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "INTO" "USES")
+  if(NOT arg_INTO)
+    set(arg_INTO hybrid)
+  endif()
+  set(target hybrid_${name})
+  if(target STREQUAL arg_INTO)
+    set(target ${target}_folder)
+  endif()
   set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.hpp)
   if(NOT sources)
-    add_library(hybrid_${name} INTERFACE)
+    add_library(${target} INTERFACE)
     return()
   endif()
-  add_library(hybrid_${name} OBJECT ${sources})
-  hybrid_target(hybrid_${name})
-  set_target_properties(hybrid_${name} PROPERTIES
+  add_library(${target} OBJECT ${sources})
+  hybrid_target(${target})
+  set_target_properties(${target} PROPERTIES
     POSITION_INDEPENDENT_CODE ON
     VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
   # Users may link us into a shared library; that must not cost us inlining.
-  target_compile_options(hybrid_${name} PRIVATE -fno-semantic-interposition)
-  target_link_libraries(hybrid_${name} PUBLIC hybrid_public_headers PRIVATE ${arg_USES})
-  target_include_directories(hybrid_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE -fno-semantic-interposition)
+  target_link_libraries(${target} PUBLIC hybrid_public_headers PRIVATE ${arg_USES})
+  target_include_directories(${target} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
   if(headers)
-    target_sources(hybrid_${name} PUBLIC
+    target_sources(${target} PUBLIC
       FILE_SET internal_headers TYPE HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} FILES ${headers})
   endif()
-  target_sources(hybrid PRIVATE $<TARGET_OBJECTS:hybrid_${name}>)
+  target_sources(${arg_INTO} PRIVATE $<TARGET_OBJECTS:${target}>)
 endfunction()

@@ -2,9 +2,11 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include <charconv>
 #include <stdexcept>
 
 #include "base/assert.hpp"
@@ -32,6 +34,33 @@ std::string to_hex(std::span<const std::byte> bytes) {
     text.push_back(kDigits[std::to_integer<unsigned>(byte) & 15]);
   }
   return text;
+}
+
+std::optional<Digest> parse_digest(std::string_view hex) {
+  Digest digest;
+  if (hex.size() != 2 * digest.bytes.size()) return std::nullopt;
+  for (std::size_t i = 0; i < digest.bytes.size(); ++i) {
+    const char* const at = hex.data() + 2 * i;
+    std::uint8_t value = 0;
+    const auto [end, error] = std::from_chars(at, at + 2, value, 16);
+    if (error != std::errc{} || end != at + 2) return std::nullopt;
+    digest.bytes[i] = std::byte{value};
+  }
+  return digest;
+}
+
+std::string sha1_hex(std::string_view text) {
+  std::array<std::byte, SHA_DIGEST_LENGTH> digest;
+  SHA_CTX context;
+  const bool done = SHA1_Init(&context) == 1 &&
+                    SHA1_Update(&context, text.data(), text.size()) == 1 &&
+                    SHA1_Final(reinterpret_cast<unsigned char*>(digest.data()), &context) == 1;
+  HYBRID_ASSERT(done);
+  return to_hex(digest);
+}
+
+bool equal_in_constant_time(const Digest& a, const Digest& b) {
+  return CRYPTO_memcmp(a.bytes.data(), b.bytes.data(), sizeof a.bytes) == 0;
 }
 
 void fill_random(std::span<std::byte> bytes) {

@@ -1,4 +1,4 @@
-// SHA-256 digests of session ids, and randomness. By OpenSSL.
+// SHA-256 digests of session ids, SHA-1 where a protocol asks for it, and randomness. By OpenSSL.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,12 @@ struct Digest {
 Digest digest_of(std::string_view sid);
 
 std::string to_hex(std::span<const std::byte> bytes);
+// Of exactly 64 hexadecimal digits.
+std::optional<Digest> parse_digest(std::string_view hex);
+// The SHA-1 in 40 hexadecimal digits: what Redis calls scripts by. No protection against whoever chooses the text.
+std::string sha1_hex(std::string_view text);
+// For secrets: takes as long wherever they differ.
+bool equal_in_constant_time(const Digest& a, const Digest& b);
 
 // From the system's CSPRNG; throws std::runtime_error if there is none.
 void fill_random(std::span<std::byte> bytes);

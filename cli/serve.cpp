@@ -1,0 +1,340 @@
+// hybrid serve: a store's sessions by the Redis protocol.
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <hybrid/hybrid.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "cli/output.hpp"
+#include "cli/progress.hpp"
+#include "server/server.hpp"
+
+namespace hybrid::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kFooter =
+    R"(Redis clients use it as they use Redis: a hash is a session, a string is a session with one value, and all of them
+survive kill -9. docs/server.md says which commands there are and what differs. C++ programs open the same directory with
+hybrid::open() when the server does not run.
+
+When it is ready it prints one line, "ready" and the addresses. SIGTERM and SIGINT stop it: replies that are under way
+are sent, the store is closed, and it ends with 0. The log goes to standard error. It tells systemd that it is ready, and
+takes sockets from it (Type=notify, hybrid.socket).
+
+Every option may also stand in a file (--config), as NAME=VALUE, one a line.
+
+Examples:
+  hybrid serve --dir data/
+  hybrid serve --dir data/ --unix /run/hybrid/hybrid.sock --port -1
+  hybrid serve --dir data/ --bind 0.0.0.0 --password-file secret.txt --tls-cert cert.pem --tls-key key.pem
+  hybrid serve --dir data/ --protect-prefix sess: --durability always
+  hybrid serve --config /etc/hybrid.conf
+
+Exit codes:
+  0  stopped as asked
+  1  the store is damaged; nothing was changed
+  2  wrong use, or the store or an address cannot be used)";
+
+struct Options {
+  std::string directory = "data";
+  int port = 6380;  // -1: none
+  std::vector<std::string> bind{"127.0.0.1"};
+  std::string unix_path;
+  std::string unix_mode = "700";
+  Durability durability = Durability::interval;
+  unsigned sync_interval_ms = 1000;
+  bool sync_security_ops = false;
+  std::string password_file;
+  std::vector<std::string> users;
+  bool no_password = false;
+  std::string tls_certificate;
+  std::string tls_key;
+  std::vector<std::string> protect_prefixes;
+  unsigned protect_seconds = 3600;
+  server::BuriedKeys::Then protect_then = server::BuriedKeys::Then::refuse;
+  std::string notify;
+  unsigned threads = 0;
+  std::size_t connections_max = 10000;
+  std::size_t request_bytes_max = std::size_t{64} << 20;
+  std::size_t output_bytes_max = std::size_t{64} << 20;
+  unsigned idle_seconds = 0;
+  unsigned grace_seconds = 10;
+  bool allow_debug = false;
+};
+
+// Its first line.
+Result<std::string> read_password(const std::string& path) {
+  std::ifstream file{path};
+  std::string line;
+  if (!file || !std::getline(file, line)) {
+    return std::unexpected(Error{Errc::invalid_argument,
+                                 "cannot read a password from the first line of '" + path + "'"});
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.empty())
+    return std::unexpected(
+        Error{Errc::invalid_argument, "the password in '" + path + "' is empty"});
+  return line;
+}
+
+Result<server::Users> make_users(const Options& options) {
+  server::Users users;
+  if (!options.password_file.empty()) {
+    const auto password = read_password(options.password_file);
+    if (!password) return std::unexpected(password.error());
+    users.add({.name = "default", .password = digest_of(*password)});
+  }
+  for (const std::string& text : options.users) {
+    auto user = server::Users::parse(text);
+    if (!user) return std::unexpected(user.error());
+    users.add(std::move(*user));
+  }
+  return users;
+}
+
+bool is_loopback(const std::string& address) {
+  return address == "::1" || address == "localhost" || address.starts_with("127.");
+}
+
+// One line, at a time that people read.
+void log_line(const std::string& line) {
+  using namespace std::chrono;
+  const Millis now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  fmt::print(stderr, "{} {}\n", time_text(now), line);
+}
+
+// The protocol of sd_notify(3): a datagram to the socket that systemd names.
+void tell_systemd(std::string_view state) {
+  const char* const path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path == nullptr || std::strlen(path) >= sizeof address.sun_path) return;
+  std::strcpy(address.sun_path, path);
+  const bool is_abstract = path[0] == '@';
+  if (is_abstract) address.sun_path[0] = '\0';
+  const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return;
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path) +
+                                           (is_abstract ? 0 : 1));
+  ::sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL,
+           reinterpret_cast<const sockaddr*>(&address), size);
+  ::close(descriptor);
+}
+
+// The sockets that systemd opened for us, by sd_listen_fds(3).
+int sockets_of_systemd() {
+  const char* const process = std::getenv("LISTEN_PID");
+  const char* const count = std::getenv("LISTEN_FDS");
+  if (process == nullptr || count == nullptr || std::to_string(::getpid()) != process) return 0;
+  return std::atoi(count);
+}
+
+Result<void> listen(server::Server& server, const Options& options) {
+  constexpr int kFirstOfSystemd = 3;
+  const int given = sockets_of_systemd();
+  std::optional<net::TlsFiles> tls;
+  if (!options.tls_certificate.empty()) tls = {options.tls_certificate, options.tls_key};
+  for (int i = 0; i < given; ++i) {
+    if (auto adopted = server.net().adopt(kFirstOfSystemd + i, tls); !adopted) return adopted;
+  }
+  if (given == 0 && options.port >= 0) {
+    for (const std::string& address : options.bind) {
+      auto port = server.net().listen_tcp(address == "localhost" ? "127.0.0.1" : address,
+                                          static_cast<std::uint16_t>(options.port), tls);
+      if (!port) return std::unexpected(port.error());
+    }
+  }
+  if (!options.unix_path.empty()) {
+    const auto mode = static_cast<unsigned>(std::strtoul(options.unix_mode.c_str(), nullptr, 8));
+    if (auto bound = server.net().listen_unix(options.unix_path, mode); !bound) return bound;
+  }
+  if (server.net().addresses().empty()) {
+    return std::unexpected(
+        Error{Errc::invalid_argument, "there is nowhere to listen; give --port, --unix or both"});
+  }
+  return {};
+}
+
+Result<void> check(const Options& options) {
+  const auto wrong = [](const char* what) {
+    return std::unexpected(Error{Errc::invalid_argument, what});
+  };
+  if (options.tls_certificate.empty() != options.tls_key.empty())
+    return wrong("--tls-cert and --tls-key go together");
+  const bool beyond = options.port >= 0 && !std::ranges::all_of(options.bind, is_loopback);
+  if (beyond && options.password_file.empty() && !options.no_password) {
+    return wrong(
+        "--bind names an address that others can reach: give --password-file too, or --no-password "
+        "if everybody may read and change all sessions");
+  }
+  return {};
+}
+
+int serve(const Options& options) {
+  // Before any thread is there, so that none of them gets these.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  if (auto checked = check(options); !checked) return complain(checked.error());
+  auto users = make_users(options);
+  if (!users) return complain(users.error());
+
+  Params params;
+  // In `always` the server waits for what was written itself, for many connections at a time.
+  params.durability =
+      options.durability == Durability::always ? Durability::interval : options.durability;
+  params.sync_interval = std::chrono::milliseconds{options.sync_interval_ms};
+  params.sync_security_ops = options.sync_security_ops;
+  ProgressLine progress{"read"};
+  params.on_recovery_progress = [&](const RecoveryReport& report) {
+    progress.show(report.bytes_read, report.bytes_total);
+  };
+  auto store = open("file:" + options.directory, params);
+  if (!store) return complain(store.error());
+  const auto stats = (*store)->stats();
+  if (stats) {
+    const RecoveryReport& report = stats->recovery;
+    log_line(fmt::format(
+        "{} from '{}' in {:.1f} s{}", counted(report.sessions, "session"), options.directory,
+        report.seconds,
+        report.bytes_cut > 0
+            ? "; cut a torn tail of " + counted(report.bytes_cut, "byte") + ": " + report.cut_reason
+            : ""));
+  }
+
+  server::Server server{
+      **store,
+      {.service = {.durability = options.durability,
+                   .users = *users,
+                   .buried = {.prefixes = options.protect_prefixes,
+                              .time = std::chrono::seconds{options.protect_seconds},
+                              .then = options.protect_then},
+                   .allow_debug = options.allow_debug,
+                   .directory = options.directory,
+                   .request_bytes_max = options.request_bytes_max,
+                   .connections_max = options.connections_max,
+                   .idle_timeout = std::chrono::seconds{options.idle_seconds},
+                   .log = log_line,
+                   .on_shutdown = [] { ::kill(::getpid(), SIGTERM); }},
+       .limits = {.connections_max = options.connections_max,
+                  .output_bytes_max = options.output_bytes_max,
+                  .idle_timeout = std::chrono::seconds{options.idle_seconds}},
+       .threads = options.threads}};
+  if (!server.service().set_notified(options.notify)) {
+    return complain(kWrongUse, "--notify-keyspace-events takes letters of AKEg$lshzxetdmn");
+  }
+  if (auto listening = listen(server, options); !listening) return complain(listening.error());
+  if (auto started = server.net().start(); !started) return complain(started.error());
+
+  std::string ready = "ready";
+  for (const std::string& address : server.net().addresses()) ready += " " + address;
+  Output out;
+  out.line(ready);
+  out.flush();
+  tell_systemd("READY=1");
+
+  int signal = 0;
+  do sigwait(&signals, &signal);
+  while (signal == SIGUSR1);
+  log_line("stopping");
+  tell_systemd("STOPPING=1");
+  server.net().stop(std::chrono::seconds{options.grace_seconds});
+  if (auto flushed = (*store)->flush(); !flushed) return complain(flushed.error());
+  return kFine;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Run& run) {
+  auto* const command =
+      app.add_subcommand("serve", "Serves the sessions of a store by the Redis protocol");
+  auto options = std::make_shared<Options>();
+  const auto add = [&](const char* name, auto& value, const char* what, const char* type) {
+    return command->add_option(name, value, what)->type_name(type)->capture_default_str();
+  };
+  command->set_config("--config", "", "A file with options, one NAME=VALUE a line")
+      ->type_name("FILE");
+  add("--dir", options->directory, "The store's directory; made if it is not there", "DIR");
+  add("--port", options->port, "TCP port; 0: a free one, -1: no TCP", "N")
+      ->check(CLI::Range(-1, 65535));
+  add("--bind", options->bind, "IP addresses to listen on", "ADDR")->delimiter(',');
+  add("--unix", options->unix_path, "A unix socket to listen on as well", "PATH");
+  add("--unix-mode", options->unix_mode, "Its permissions: who may write to it may connect",
+      "OCTAL")
+      ->check(CLI::Validator{[](std::string& mode) {
+                               const bool octal =
+                                   !mode.empty() && mode.size() <= 4 &&
+                                   mode.find_first_not_of("01234567") == std::string::npos;
+                               return std::string{octal ? "" : "not an octal number"};
+                             },
+                             "", "octal"});
+  const std::map<std::string, Durability> durabilities{{"always", Durability::always},
+                                                       {"interval", Durability::interval},
+                                                       {"os", Durability::os},
+                                                       {"none", Durability::none}};
+  command
+      ->add_option("--durability", options->durability,
+                   "What a reply to a change promises: always (power loss), interval (kill -9;\n"
+                   "power loss but for --sync-interval-ms), os, none")
+      ->transform(CLI::CheckedTransformer(durabilities, CLI::ignore_case))
+      ->type_name("always|interval|os|none");
+  add("--sync-interval-ms", options->sync_interval_ms, "Of interval", "N")
+      ->check(CLI::Range(1, 3600000));
+  command->add_flag("--sync-security-ops", options->sync_security_ops,
+                    "In interval, a DEL or RENAME waits until it survives power loss");
+  add("--password-file", options->password_file,
+      "Clients must give the password in the first line of this file", "FILE");
+  add("--user", options->users,
+      "NAME:HASH or NAME:HASH:readonly, one more user; HASH is the SHA-256 of the password", "USER")
+      ->delimiter(',');
+  command->add_flag("--no-password", options->no_password,
+                    "Listen beyond this machine though there is no password");
+  add("--tls-cert", options->tls_certificate, "PEM; with it the TCP port speaks TLS", "FILE");
+  add("--tls-key", options->tls_key, "PEM", "FILE");
+  add("--protect-prefix", options->protect_prefixes,
+      "Keys with this prefix that were deleted or renamed cannot be made again for an hour,\n"
+      "so that a request under way does not undo a logout",
+      "PREFIX")
+      ->delimiter(',');
+  add("--protect-seconds", options->protect_seconds, "For so long", "N");
+  const std::map<std::string, server::BuriedKeys::Then> actions{
+      {"refuse", server::BuriedKeys::Then::refuse}, {"ignore", server::BuriedKeys::Then::ignore}};
+  command
+      ->add_option("--protect-action", options->protect_then,
+                   "What happens to such a write: an error, or nothing")
+      ->transform(CLI::CheckedTransformer(actions, CLI::ignore_case))
+      ->type_name("refuse|ignore");
+  add("--notify-keyspace-events", options->notify, "As Redis has it, e.g. Egx", "FLAGS");
+  add("--threads", options->threads, "That serve connections; 0: one per processor", "N")
+      ->check(CLI::Range(0, 1024));
+  add("--max-clients", options->connections_max, "Connections at a time", "N");
+  add("--max-request-bytes", options->request_bytes_max, "Of one request", "N");
+  add("--max-output-bytes", options->output_bytes_max,
+      "Unread replies of one client, which is disconnected past it", "N");
+  add("--timeout", options->idle_seconds,
+      "Silent clients are disconnected after so many seconds; 0: never", "N");
+  add("--grace-seconds", options->grace_seconds, "How long replies may take to go out at the end",
+      "N");
+  command->add_flag("--allow-debug", options->allow_debug, "DEBUG SLEEP works, for tests");
+  command->footer(kFooter);
+  command->callback([&run, options] { run = [options] { return serve(*options); }; });
+}
+
+}  // namespace hybrid::cli

@@ -1,0 +1,225 @@
+#include "net/loop.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>  // which Boost 1.74 forgets
+
+#include <boost/asio.hpp>
+
+#include "base/assert.hpp"
+
+namespace hybrid::net {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
+// How often the poller is asked again before others have their turn, while many sockets are ready.
+constexpr int kRoundsMax = 4;
+constexpr std::size_t kBufferBytesMin = 4096;
+constexpr std::size_t kBufferBytesMax = std::size_t{256} << 10;
+constexpr std::size_t kSpareBuffersMax = 8;
+constexpr std::size_t kConnectionsRoomMin = 64;
+
+using Executor = boost::asio::io_context::executor_type;
+using Timer =
+    boost::asio::basic_waitable_timer<SteadyClock, boost::asio::wait_traits<SteadyClock>, Executor>;
+
+// Blocks what would interrupt the threads that are started meanwhile.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    // Raised by what a thread does itself; the log's handler of SIGBUS is one that goes on after it.
+    for (const int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS})
+      ::sigdelset(&all, fault);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+struct Loop::Asio {
+  boost::asio::io_context context{1};  // one thread
+  boost::asio::executor_work_guard<Executor> work{context.get_executor()};
+  boost::asio::posix::basic_stream_descriptor<Executor> sockets;  // the poller's
+
+  explicit Asio(int poller) : sockets(context, poller) {}
+  ~Asio() { sockets.release(); }
+};
+
+Loop::Loop(Config config)
+    : config_(std::move(config)),
+      read_buffer_(std::make_unique_for_overwrite<char[]>(InputBuffer::kRoomMax)),
+      asio_(std::make_unique<Asio>(poller_.descriptor())) {
+  spare_buffers_.reserve(kSpareBuffersMax);
+}
+
+Loop::~Loop() { HYBRID_ASSERT(!thread_.joinable()); }
+
+// --- From any thread
+
+void Loop::start() {
+  wait_for_sockets();
+  const SignalsBlocked here;
+  thread_ = Thread{[this] { asio_->context.run(); }};
+  ::pthread_setname_np(thread_.native_handle(), ("net-" + std::to_string(index())).c_str());
+}
+
+void Loop::post(std::function<void()> fn) {
+  boost::asio::post(asio_->context, [this, fn = std::move(fn)] { turn(fn); });
+}
+
+void Loop::stop_and_join() {
+  if (!thread_.joinable()) return;
+  post([this] {
+    for (const auto& connection : connections_) connection->close();
+    while (!connections_.empty()) settle();
+    asio_->context.stop();
+  });
+  thread_.join();
+}
+
+void Loop::log(std::initializer_list<std::string_view> parts_of_line) const noexcept {
+  if (!config_.log) return;
+  try {
+    std::string line;
+    for (const std::string_view part : parts_of_line) line += part;
+    config_.log(std::move(line));
+  } catch (...) {
+    // A line that is lost is no reason to stop.
+  }
+}
+
+// --- On its thread
+
+template <class Function>
+void Loop::turn(Function function) noexcept {
+  now_ = SteadyClock::now();
+  try {
+    function();
+  } catch (...) {
+    log({"a function that was posted to a loop threw an exception"});
+  }
+  settle();
+}
+
+void Loop::after(std::chrono::milliseconds delay, std::function<void()> fn) {
+  const auto timer = std::make_shared<Timer>(asio_->context, delay);
+  timer->async_wait([this, timer, fn = std::move(fn)](const boost::system::error_code& error) {
+    if (!error) turn(fn);
+  });
+}
+
+void Loop::adopt(Connection::Parts parts) {
+  if (draining_) return;
+  if (connections_.size() == connections_.capacity()) {
+    const std::size_t room = std::max(kConnectionsRoomMin, 2 * connections_.capacity());
+    scheduled_.reserve(room);
+    settling_.reserve(room);
+    connections_.reserve(room);
+  }
+  const std::shared_ptr<Connection> connection{
+      new Connection{shared_from_this(), std::move(parts)}};
+  connection->index_ = connections_.size();
+  connections_.push_back(connection);
+  connection->begin();
+  arm_tick();
+}
+
+void Loop::drain() {
+  draining_ = true;
+  for (const auto& connection : connections_) connection->close_after_output();
+}
+
+void Loop::wait_for_sockets() {
+  asio_->sockets.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                            [this](const boost::system::error_code& error) {
+                              if (error) return;
+                              serve_sockets();
+                              wait_for_sockets();
+                            });
+}
+
+void Loop::serve_sockets() {
+  for (int round = 0; round < kRoundsMax; ++round) {
+    const std::span<const epoll_event> events = poller_.ready();
+    turn([events] {
+      for (const epoll_event& event : events) Poller::pollable(event).on_ready(event.events);
+    });
+    if (events.size() < 2) break;
+  }
+}
+
+void Loop::schedule(Connection& connection) noexcept {
+  if (connection.scheduled_) return;
+  connection.scheduled_ = true;
+  scheduled_.push_back(&connection);
+}
+
+void Loop::settle() noexcept {
+  settling_.swap(scheduled_);
+  for (Connection* const connection : settling_) {
+    if (connection->settle()) remove(*connection);
+  }
+  settling_.clear();
+  if (scheduled_.empty() || settle_is_posted_) return;
+  settle_is_posted_ = true;
+  boost::asio::post(asio_->context, [this] {
+    settle_is_posted_ = false;
+    turn([] {});
+  });
+}
+
+void Loop::remove(Connection& connection) {
+  const std::size_t index = connection.index_;
+  std::swap(connections_[index], connections_.back());
+  connections_[index]->index_ = index;
+  connections_.pop_back();
+}
+
+std::string Loop::lend_buffer() {
+  if (spare_buffers_.empty()) {
+    std::string buffer;
+    buffer.reserve(kBufferBytesMin);
+    return buffer;
+  }
+  std::string buffer = std::move(spare_buffers_.back());
+  spare_buffers_.pop_back();
+  return buffer;
+}
+
+void Loop::give_back_buffer(std::string buffer) {
+  if (buffer.capacity() > kBufferBytesMax || spare_buffers_.size() == kSpareBuffersMax) return;
+  buffer.clear();
+  spare_buffers_.push_back(std::move(buffer));
+}
+
+// --- Time
+
+void Loop::add_deadline() {
+  ++deadlines_;
+  arm_tick();
+}
+
+void Loop::arm_tick() {
+  const bool idle_ends = config_.limits.idle_timeout.count() != 0 && !connections_.empty();
+  if (ticking_ || (deadlines_ == 0 && !idle_ends)) return;
+  ticking_ = true;
+  after(kTick, [this] { tick(); });
+}
+
+void Loop::tick() {
+  ticking_ = false;
+  for (const auto& connection : connections_) connection->check_time();
+  arm_tick();
+}
+
+}  // namespace hybrid::net

@@ -1,0 +1,102 @@
+// A thread that serves connections: Boost.Asio's io_context runs it, wakes it for what others post and for timers, and waits for the
+// set in which the loop's sockets are (Poller).
+//
+//   L1  Everything runs on the loop's thread but what says otherwise; whatever runs there ends with settle().
+//   L2  A connection leaves the list, and with it the set, in settle() only, so that those that a poll returned all exist.
+//   L3  A turn serves each socket that is ready once, and each connection that asked for it (schedule()) once.
+// The threads block all signals but those that a fault raises: SIGPIPE would come from OpenSSL, the others are for the main thread.
+// A loop is kept by its connections, which other threads may still hold when it has stopped; then nothing runs any more.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread.hpp"
+#include "net/connection.hpp"
+#include "net/poller.hpp"
+
+namespace hybrid::net {
+
+class Loop final : public std::enable_shared_from_this<Loop> {
+ public:
+  struct Config {
+    std::size_t index = 0;
+    Limits limits{};
+    HandlerFactory make_handler{};
+    std::function<void(std::string)> log{};
+  };
+  explicit Loop(Config config);  // throws std::system_error
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  ~Loop();
+
+  // --- From any thread
+  void start();  // throws std::system_error
+  // Runs `fn` soon, unless the loop is stopped before.
+  void post(std::function<void()> fn);
+  void stop_and_join();
+  bool runs_here() const { return std::this_thread::get_id() == thread_.get_id(); }
+  std::size_t index() const { return config_.index; }
+  const Limits& limits() const { return config_.limits; }
+  void log(std::initializer_list<std::string_view> parts_of_line) const noexcept;
+
+  // --- On its thread
+  void after(std::chrono::milliseconds delay, std::function<void()> fn);
+  void adopt(Connection::Parts parts);
+  // All connections close when their output is sent; new ones at once.
+  void drain();
+  Poller& poller() { return poller_; }
+
+  // --- For its connections
+  std::unique_ptr<Handler> make_handler(Connection& connection) const {
+    return config_.make_handler(connection);
+  }
+  // The time when this turn began.
+  SteadyClock::time_point now() const { return now_; }
+  // Where to receive; one for all, since it is empty again before the next one's turn.
+  std::span<char> read_buffer() { return {read_buffer_.get(), InputBuffer::kRoomMax}; }
+  std::string lend_buffer();
+  void give_back_buffer(std::string buffer);
+  // Connection::settle() is called before this turn ends, or in the next if it was called in this one already.
+  void schedule(Connection& connection) noexcept;
+  void add_deadline();
+  void remove_deadline() { --deadlines_; }
+
+ private:
+  struct Asio;  // so that only the .cpp file sees Boost
+
+  void run();
+  template <class Function>
+  void turn(Function function) noexcept;
+  void wait_for_sockets();
+  void serve_sockets();
+  void settle() noexcept;
+  void remove(Connection& connection);
+  void arm_tick();
+  void tick();
+
+  const Config config_;
+  SteadyClock::time_point now_ = SteadyClock::now();
+  Poller poller_;
+  std::unique_ptr<char[]> read_buffer_;
+  std::vector<std::string> spare_buffers_;
+  std::vector<std::shared_ptr<Connection>> connections_;
+  // Both with room for all connections, so that schedule() cannot fail.
+  std::vector<Connection*> scheduled_;
+  std::vector<Connection*> settling_;
+  std::size_t deadlines_ = 0;  // connections that have one
+  bool ticking_ = false;
+  bool draining_ = false;
+  bool settle_is_posted_ = false;
+  std::unique_ptr<Asio> asio_;
+  Thread thread_;
+};
+
+}  // namespace hybrid::net

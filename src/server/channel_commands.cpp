@@ -1,0 +1,72 @@
+// Messages: PUBLISH and who listens.
+#include <string>
+#include <vector>
+
+#include "server/commands.hpp"
+
+namespace hybrid::server {
+namespace {
+
+void reply_subscription(Call& call, std::string_view kind, const std::string* channel) {
+  call.reply.push(3);
+  call.reply.bulk(kind);
+  if (channel != nullptr)
+    call.reply.bulk(*channel);
+  else
+    call.reply.null();
+  call.reply.integer(static_cast<std::int64_t>(call.client.subscriptions()));
+}
+
+void subscribe_all(Call& call, bool patterns) {
+  for (std::size_t i = 1; i < call.size(); ++i) {
+    const std::string channel{call[i]};
+    call.client.subscribe(channel, patterns);
+    reply_subscription(call, patterns ? "psubscribe" : "subscribe", &channel);
+  }
+}
+
+void unsubscribe_all(Call& call, bool patterns) {
+  const std::string_view kind = patterns ? "punsubscribe" : "unsubscribe";
+  std::vector<std::string> channels{call.arguments.begin() + 1, call.arguments.end()};
+  if (channels.empty()) {
+    const auto& own = patterns ? call.client.patterns() : call.client.channels();
+    channels.assign(own.begin(), own.end());
+  }
+  if (channels.empty()) reply_subscription(call, kind, nullptr);
+  for (const std::string& channel : channels) {
+    call.client.unsubscribe(channel, patterns);
+    reply_subscription(call, kind, &channel);
+  }
+}
+
+}  // namespace
+
+void subscribe(Call& call) { subscribe_all(call, false); }
+void psubscribe(Call& call) { subscribe_all(call, true); }
+void unsubscribe(Call& call) { unsubscribe_all(call, false); }
+void punsubscribe(Call& call) { unsubscribe_all(call, true); }
+
+void publish(Call& call) {
+  call.reply.integer(static_cast<std::int64_t>(call.service.channels().publish(call[1], call[2])));
+}
+
+void pubsub(Call& call) {
+  Channels& channels = call.service.channels();
+  if (is(call[1], "channels") && call.size() <= 3) {
+    const auto names = channels.channels(call.size() == 3 ? call[2] : std::string_view{});
+    call.reply.array(names.size());
+    for (const std::string& name : names) call.reply.bulk(name);
+  } else if (is(call[1], "numsub")) {
+    call.reply.array(2 * (call.size() - 2));
+    for (std::size_t i = 2; i < call.size(); ++i) {
+      call.reply.bulk(call[i]);
+      call.reply.integer(static_cast<std::int64_t>(channels.subscribers(call[i])));
+    }
+  } else if (is(call[1], "numpat") && call.size() == 2) {
+    call.reply.integer(static_cast<std::int64_t>(channels.patterns()));
+  } else {
+    refuse_subcommand(call);
+  }
+}
+
+}  // namespace hybrid::server

@@ -1,0 +1,362 @@
+#include "server/client.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/call.hpp"
+#include "server/reply_error.hpp"
+#include "server/service.hpp"
+#include "server/transaction.hpp"
+
+namespace hybrid::server {
+namespace {
+
+// So that one client does not keep its loop from the others.
+constexpr std::size_t kRequestsPerTurn = 1000;
+constexpr std::size_t kOutputPerTurn = std::size_t{1} << 20;
+constexpr std::size_t kQueueBytesMax = std::size_t{64} << 20;
+constexpr std::size_t kWatchedMax = 10'000;
+constexpr std::size_t kSubscriptionsMax = 100'000;
+
+}  // namespace
+
+class Client::Link final : public Subscriber, public std::enable_shared_from_this<Client::Link> {
+ public:
+  explicit Link(Client& client)
+      : client_(&client), connection_(client.connection_.weak_from_this()) {}
+  void cut() { client_ = nullptr; }
+
+  // Any thread: calls fn(Client&) on the client's loop.
+  template <class F>
+  void post(F fn) {
+    const auto connection = connection_.lock();
+    if (!connection) return;
+    connection->post([link = shared_from_this(), fn = std::move(fn)](net::Connection&) {
+      if (link->client_ != nullptr) fn(*link->client_);
+    });
+  }
+
+  void deliver(std::string_view pattern, std::string_view channel,
+               std::string_view message) override {
+    post([pattern = std::string{pattern}, channel = std::string{channel},
+          message = std::string{message}](Client& client) {
+      resp::ReplyWriter reply{client.connection_.output(), client.protocol_};
+      reply.push(pattern.empty() ? 3 : 4);
+      reply.bulk(pattern.empty() ? "message" : "pmessage");
+      if (!pattern.empty()) reply.bulk(pattern);
+      reply.bulk(channel);
+      reply.bulk(message);
+      client.send();
+    });
+  }
+
+ private:
+  Client* client_;  // of its loop
+  const std::weak_ptr<net::Connection> connection_;
+};
+
+Client::Client(net::Connection& connection, Service& service)
+    : connection_(connection),
+      service_(service),
+      link_(std::make_shared<Link>(*this)),
+      info_(std::make_shared<ClientInfo>()) {
+  info_->id = connection.id();
+  info_->peer = connection.peer();
+  info_->local = connection.local();
+  info_->descriptor = connection.descriptor();
+  info_->connected_at = SteadyClock::now();
+  info_->last_at = info_->connected_at;
+  info_->connection = connection.weak_from_this();
+  parser_.set_limits({.request_bytes_max = service.options().request_bytes_max});
+  parser_.set_authenticated(false);
+  if (!service.users().ask_for_password()) log_in(*service.users().find("default"));
+  service_.add_client(info_);
+}
+
+Client::~Client() {
+  reset();
+  link_->cut();
+  service_.remove_client(info_->id);
+}
+
+std::size_t Client::on_input(std::string_view input) {
+  std::size_t consumed = 0;
+  std::string& output = connection_.output();
+  const std::size_t output_before = output.size();
+  info_->last_at.store(SteadyClock::now(), std::memory_order_relaxed);
+  for (std::size_t requests = 0;; ++requests) {
+    if (requests == kRequestsPerTurn || output.size() > output_before + kOutputPerTurn) {
+      connection_.read_again(kOutputPerTurn);
+      break;
+    }
+    const auto status = parser_.parse(input.substr(consumed));
+    consumed += parser_.consumed();
+    if (status == resp::RequestParser::Status::incomplete) break;
+    if (status == resp::RequestParser::Status::error) {
+      resp::ReplyWriter{output, protocol_}.error("ERR " + std::string{parser_.error()});
+      quits_ = true;
+    } else {
+      execute(parser_.arguments(), output);
+    }
+    if (quits_) {
+      consumed = input.size();
+      break;
+    }
+  }
+  ServiceCounters& counters = service_.counters();
+  counters.input_bytes.fetch_add(consumed, std::memory_order_relaxed);
+  counters.output_bytes.fetch_add(output.size() - output_before, std::memory_order_relaxed);
+  send();
+  if (quits_) connection_.close_after_output();
+  return consumed;
+}
+
+void Client::send() {
+  if (service_.options().durability == Durability::always && (wrote_ || undurable_ > 0)) {
+    wrote_ = false;
+    ++undurable_;
+    const std::uint64_t end = connection_.output_end();
+    service_.durable_replies().await([link = link_, end](bool durable) {
+      link->post([end, durable](Client& client) { client.on_durable(end, durable); });
+    });
+    return;
+  }
+  connection_.allow_all();
+}
+
+void Client::on_durable(std::uint64_t end, bool durable) {
+  --undurable_;
+  if (durable) {
+    connection_.allow(end);
+    return;
+  }
+  // What it wrote may or may not be kept, and an error reply would say it is not.
+  service_.log("a sync of the log failed: clients whose changes may be lost are disconnected");
+  connection_.close();
+}
+
+// --- Requests
+
+std::string Client::refusal(const Command* command,
+                            std::span<const std::string_view> arguments) const {
+  constexpr std::size_t kShown = 128;
+  if (command == nullptr) {
+    // As Redis has it, which also shows what may be a secret to its owner only.
+    std::string text = "ERR unknown command '" + std::string{arguments[0].substr(0, kShown)} +
+                       "', with args beginning with: ";
+    for (std::size_t i = 1; i < arguments.size() && text.size() < 2 * kShown; ++i)
+      text += "'" + std::string{arguments[i].substr(0, kShown)} + "' ";
+    return text;
+  }
+  if (!command->takes(arguments.size()))
+    return "ERR wrong number of arguments for '" + std::string{command->name} + "' command";
+  if (user_ == nullptr && !command->has(kNoAuth)) return "NOAUTH Authentication required.";
+  if (user_ != nullptr && user_->read_only && (command->has(kWrite) || command->has(kAdmin))) {
+    return "NOPERM this user has no permissions to run the '" + std::string{command->name} +
+           "' command";
+  }
+  if (protocol_ == 2 && subscriptions() > 0 && !command->has(kSubscribed)) {
+    return "ERR Can't execute '" + std::string{command->name} +
+           "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+           "context";
+  }
+  if (in_multi_ && command->has(kNotInMulti)) return "ERR Command not allowed inside a transaction";
+  return {};
+}
+
+void Client::execute(std::span<const std::string_view> arguments, std::string& output) {
+  const std::size_t before = output.size();
+  resp::ReplyWriter reply{output, protocol_};
+  const Command* const command = find_command(arguments[0]);
+  service_.counters().commands.fetch_add(1, std::memory_order_relaxed);
+  if (command != nullptr)
+    info_->last_command.store(command->name.data(), std::memory_order_relaxed);
+  const bool is_skipped = replies_ == Replies::skipping;
+
+  if (const std::string text = refusal(command, arguments); !text.empty()) {
+    reply.error(text);
+    service_.counters().errors.fetch_add(1, std::memory_order_relaxed);
+    if (in_multi_) multi_is_broken_ = true;
+  } else if (in_multi_ && !command->has(kAtOnce)) {
+    queue(*command, arguments, reply);
+  } else {
+    run_locked(*command, arguments, output);
+  }
+
+  if (is_skipped || replies_ == Replies::off) output.resize(before);
+  if (replies_ == Replies::skip_next)
+    replies_ = Replies::skipping;
+  else if (is_skipped)
+    replies_ = Replies::on;
+}
+
+void Client::run_locked(const Command& command, std::span<const std::string_view> arguments,
+                        std::string& output) {
+  Keyspace keys{service_.provider()};
+  if (command.has(kAllKeys)) {
+    const KeyLocks::Guard guard{service_.locks(), KeyLocks::Set{}.set()};
+    run(command, arguments, keys, output);
+    return;
+  }
+  if (command.keys.first == 0) {
+    run(command, arguments, keys, output);
+    return;
+  }
+  if (command.keys.last == command.keys.first) {
+    const Key key{.database = database_,
+                  .name = arguments[static_cast<std::size_t>(command.keys.first)]};
+    const KeyLocks::Guard guard{service_.locks(), key};
+    run(command, arguments, keys, output);
+    return;
+  }
+  KeyLocks::Set wanted;
+  command.for_each_key(arguments.size(), [&](std::size_t i) {
+    wanted.set(KeyLocks::lock_of({.database = database_, .name = arguments[i]}));
+  });
+  const KeyLocks::Guard guard{service_.locks(), wanted};
+  run(command, arguments, keys, output);
+}
+
+bool Client::run(const Command& command, std::span<const std::string_view> arguments,
+                 Keyspace& keys, std::string& output) {
+  const std::size_t before = output.size();
+  resp::ReplyWriter reply{output, protocol_};
+  Call call{.client = *this,
+            .service = service_,
+            .keys = keys,
+            .command = command,
+            .arguments = arguments,
+            .reply = reply};
+  if (command.has(kWrite)) wrote_ = true;
+  try {
+    command.run(call);
+    return true;
+  } catch (const ReplyError& error) {
+    output.resize(before);
+    reply.error(error.text());
+    service_.counters().errors.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+}
+
+// --- What it has said
+
+void Client::select(unsigned database) {
+  database_ = database;
+  service_.note_use_of(database);
+  info_->database.store(database, std::memory_order_relaxed);
+}
+
+void Client::set_protocol(int protocol) {
+  protocol_ = protocol;
+  info_->protocol.store(protocol, std::memory_order_relaxed);
+}
+
+void Client::log_in(const User& user) {
+  user_ = &user;
+  parser_.set_authenticated(true);
+  const MutexLock lock{info_->mutex};
+  info_->user = user.name;
+}
+
+void Client::reset() {
+  end_multi();
+  unwatch();
+  while (!channels_.empty()) unsubscribe(*channels_.begin(), false);
+  while (!patterns_.empty()) unsubscribe(*patterns_.begin(), true);
+  select(0);
+  set_protocol(2);
+  replies_ = Replies::on;
+  if (service_.users().ask_for_password()) {
+    user_ = nullptr;
+    parser_.set_authenticated(false);
+  } else {
+    log_in(*service_.users().find("default"));
+  }
+  const MutexLock lock{info_->mutex};
+  info_->name.clear();
+}
+
+// --- MULTI
+
+void Client::begin_multi() {
+  in_multi_ = true;
+  info_->queued.store(0, std::memory_order_relaxed);
+}
+
+void Client::end_multi() {
+  in_multi_ = false;
+  multi_is_broken_ = false;
+  queue_.clear();
+  queue_bytes_ = 0;
+  info_->queued.store(-1, std::memory_order_relaxed);
+}
+
+void Client::queue(const Command& command, std::span<const std::string_view> arguments,
+                   resp::ReplyWriter& reply) {
+  constexpr std::size_t kPerArgument = 64;
+  for (const std::string_view argument : arguments) queue_bytes_ += argument.size() + kPerArgument;
+  if (queue_bytes_ > kQueueBytesMax) {
+    multi_is_broken_ = true;
+    queue_.clear();
+    reply.error("ERR the transaction is too large");
+    return;
+  }
+  if (!multi_is_broken_) queue_.push_back({&command, {arguments.begin(), arguments.end()}});
+  info_->queued.fetch_add(1, std::memory_order_relaxed);
+  reply.simple("QUEUED");
+}
+
+void Client::watch(const Key& key, Keyspace& keys) {
+  if (watched_.size() == kWatchedMax) refuse("ERR too many watched keys");
+  const bool watched = std::ranges::any_of(watched_, [&](const Watched& seen) {
+    return seen.database == key.database && seen.name == key.name;
+  });
+  if (watched) return;
+  Watched watch{.database = key.database, .name = std::string{key.name}, .session = {}};
+  if (const auto object = keys.find(key)) {
+    watch.session = object->session();
+    watch.version = must(object->session().version());
+  }
+  watched_.push_back(std::move(watch));
+}
+
+bool Client::watched_keys_changed(Keyspace& keys) const {
+  return std::ranges::any_of(watched_, [&](const Watched& watched) {
+    if (!watched.session) return keys.exists({.database = watched.database, .name = watched.name});
+    // A session that went, be it that another came in its place, or that is called otherwise, is not what was watched.
+    const auto version = watched.session->version();
+    return !version || *version != watched.version;
+  });
+}
+
+// --- Subscriptions
+
+void Client::subscribe(const std::string& channel, bool is_pattern) {
+  if (subscriptions() == kSubscriptionsMax) refuse("ERR too many subscriptions");
+  auto& own = is_pattern ? patterns_ : channels_;
+  if (!own.insert(channel).second) return;
+  if (is_pattern) {
+    service_.channels().subscribe_pattern(channel, link_);
+    ++info_->patterns;
+  } else {
+    service_.channels().subscribe(channel, link_);
+    ++info_->channels;
+  }
+}
+
+bool Client::unsubscribe(const std::string& channel, bool is_pattern) {
+  const std::string name = channel;  // it may be the set's own
+  auto& own = is_pattern ? patterns_ : channels_;
+  if (own.erase(name) == 0) return false;
+  if (is_pattern) {
+    service_.channels().unsubscribe_pattern(name, link_);
+    --info_->patterns;
+  } else {
+    service_.channels().unsubscribe(name, link_);
+    --info_->channels;
+  }
+  return true;
+}
+
+}  // namespace hybrid::server

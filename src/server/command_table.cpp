@@ -1,0 +1,176 @@
+// One row a command: name, arity, flags, keys, function, group, summary.
+#include <array>
+#include <cctype>
+#include <string>
+#include <unordered_map>
+
+#include "server/command.hpp"
+#include "server/commands.hpp"
+
+namespace hybrid::server {
+namespace {
+
+constexpr KeySpec kNoKey{};
+constexpr KeySpec kOneKey{.first = 1, .last = 1, .step = 1};
+constexpr KeySpec kTwoKeys{.first = 1, .last = 2, .step = 1};
+constexpr KeySpec kAllArguments{.first = 1, .last = -1, .step = 1};
+constexpr KeySpec kPairs{.first = 1, .last = -1, .step = 2};
+
+// clang-format off
+constexpr Command kCommands[] = {
+    // --- values
+    {"append",      3, kWrite | kFast,            kOneKey,       append,           "string", "Adds to the end of a value"},
+    {"decr",        2, kWrite | kFast,            kOneKey,       decr,             "string", "Takes one from a number"},
+    {"decrby",      3, kWrite | kFast,            kOneKey,       decrby,           "string", "Takes from a number"},
+    {"get",         2, kRead | kFast,             kOneKey,       get,              "string", "The value"},
+    {"getbit",      3, kRead | kFast,             kOneKey,       getbit,           "string", "A bit of the value"},
+    {"getdel",      2, kWrite | kFast,            kOneKey,       getdel,           "string", "The value, and deletes the key"},
+    {"getex",      -2, kWrite | kFast,            kOneKey,       getex,            "string", "The value, and changes when it expires"},
+    {"getrange",    4, kRead,                     kOneKey,       getrange,         "string", "A part of the value"},
+    {"getset",      3, kWrite | kFast,            kOneKey,       getset,           "string", "The old value, and sets a new one"},
+    {"incr",        2, kWrite | kFast,            kOneKey,       incr,             "string", "Adds one to a number"},
+    {"incrby",      3, kWrite | kFast,            kOneKey,       incrby,           "string", "Adds to a number"},
+    {"incrbyfloat", 3, kWrite | kFast,            kOneKey,       incrbyfloat,      "string", "Adds to a real number"},
+    {"mget",       -2, kRead | kFast,             kAllArguments, mget,             "string", "Several values"},
+    {"mset",       -3, kWrite,                    kPairs,        mset,             "string", "Sets several values"},
+    {"msetnx",     -3, kWrite,                    kPairs,        msetnx,           "string", "Sets several values if none of the keys exists"},
+    {"psetex",      4, kWrite,                    kOneKey,       psetex,           "string", "Sets a value that expires, in ms"},
+    {"set",        -3, kWrite,                    kOneKey,       set,              "string", "Sets a value"},
+    {"setbit",      4, kWrite,                    kOneKey,       setbit,           "string", "Sets a bit of the value"},
+    {"setex",       4, kWrite,                    kOneKey,       setex,            "string", "Sets a value that expires, in s"},
+    {"setnx",       3, kWrite | kFast,            kOneKey,       setnx,            "string", "Sets a value if there is no such key"},
+    {"setrange",    4, kWrite,                    kOneKey,       setrange,         "string", "Replaces a part of the value"},
+    {"strlen",      2, kRead | kFast,             kOneKey,       strlen_,          "string", "The length of the value"},
+    {"substr",      4, kRead,                     kOneKey,       getrange,         "string", "A part of the value"},
+
+    // --- sessions as hashes
+    {"hdel",        -3, kWrite | kFast,           kOneKey,       hdel,             "hash", "Deletes fields"},
+    {"hexists",      3, kRead | kFast,            kOneKey,       hexists,          "hash", "Whether there is such a field"},
+    {"hget",         3, kRead | kFast,            kOneKey,       hget,             "hash", "A field's value"},
+    {"hgetall",      2, kRead,                    kOneKey,       hgetall,          "hash", "All fields and values"},
+    {"hincrby",      4, kWrite | kFast,           kOneKey,       hincrby,          "hash", "Adds to a number in a field"},
+    {"hincrbyfloat", 4, kWrite | kFast,           kOneKey,       hincrbyfloat,     "hash", "Adds to a real number in a field"},
+    {"hkeys",        2, kRead,                    kOneKey,       hkeys,            "hash", "All fields"},
+    {"hlen",         2, kRead | kFast,            kOneKey,       hlen,             "hash", "How many fields there are"},
+    {"hmget",       -3, kRead | kFast,            kOneKey,       hmget,            "hash", "Several fields' values"},
+    {"hmset",       -4, kWrite | kFast,           kOneKey,       hmset,            "hash", "Sets fields"},
+    {"hrandfield",  -2, kRead,                    kOneKey,       hrandfield,       "hash", "Fields at random"},
+    {"hscan",       -3, kRead,                    kOneKey,       hscan,            "hash", "Fields and values, in parts"},
+    {"hset",        -4, kWrite | kFast,           kOneKey,       hset,             "hash", "Sets fields"},
+    {"hsetnx",       4, kWrite | kFast,           kOneKey,       hsetnx,           "hash", "Sets a field if there is none"},
+    {"hstrlen",      3, kRead | kFast,            kOneKey,       hstrlen,          "hash", "The length of a field's value"},
+    {"hvals",        2, kRead,                    kOneKey,       hvals,            "hash", "All values"},
+
+    // --- sets
+    {"sadd",        -3, kWrite | kFast,           kOneKey,       sadd,             "set", "Adds members"},
+    {"scard",        2, kRead | kFast,            kOneKey,       scard,            "set", "How many members there are"},
+    {"sismember",    3, kRead | kFast,            kOneKey,       sismember,        "set", "Whether it is a member"},
+    {"smembers",     2, kRead,                    kOneKey,       smembers,         "set", "All members"},
+    {"smismember",  -3, kRead | kFast,            kOneKey,       smismember,       "set", "Which of these are members"},
+    {"spop",        -2, kWrite | kFast,           kOneKey,       spop,             "set", "Removes members at random"},
+    {"srandmember", -2, kRead,                    kOneKey,       srandmember,      "set", "Members at random"},
+    {"srem",        -3, kWrite | kFast,           kOneKey,       srem,             "set", "Removes members"},
+    {"sscan",       -3, kRead,                    kOneKey,       sscan,            "set", "Members, in parts"},
+
+    // --- keys
+    {"copy",        -3, kWrite,                   kTwoKeys,      copy,             "generic", "Copies a key"},
+    {"del",         -2, kWrite,                   kAllArguments, del,              "generic", "Deletes keys"},
+    {"exists",      -2, kRead | kFast,            kAllArguments, exists,           "generic", "How many of these exist"},
+    {"expire",      -3, kWrite | kFast,           kOneKey,       expire,           "generic", "Lets a key expire in so many s"},
+    {"expireat",    -3, kWrite | kFast,           kOneKey,       expireat,         "generic", "Lets a key expire at a time, in s"},
+    {"expiretime",   2, kRead | kFast,            kOneKey,       expiretime,       "generic", "When a key expires, in s"},
+    {"keys",         2, kRead,                    kNoKey,        keys,             "generic", "All keys that match a pattern"},
+    {"move",         3, kWrite | kFast | kAllKeys, kOneKey,      move,             "generic", "Moves a key to another database"},
+    {"object",      -2, kRead,                    {2, 2, 1},     object,           "generic", "How a key is kept"},
+    {"persist",      2, kWrite | kFast,           kOneKey,       persist,          "generic", "Lets a key not expire"},
+    {"pexpire",     -3, kWrite | kFast,           kOneKey,       pexpire,          "generic", "Lets a key expire in so many ms"},
+    {"pexpireat",   -3, kWrite | kFast,           kOneKey,       pexpireat,        "generic", "Lets a key expire at a time, in ms"},
+    {"pexpiretime",  2, kRead | kFast,            kOneKey,       pexpiretime,      "generic", "When a key expires, in ms"},
+    {"pttl",         2, kRead | kFast,            kOneKey,       pttl,             "generic", "How long a key lives, in ms"},
+    {"randomkey",    1, kRead,                    kNoKey,        randomkey,        "generic", "Some key"},
+    {"rename",       3, kWrite,                   kTwoKeys,      rename,           "generic", "Gives a key another name"},
+    {"renamenx",     3, kWrite | kFast,           kTwoKeys,      renamenx,         "generic", "Gives a key another name that nobody has"},
+    {"scan",        -2, kRead,                    kNoKey,        scan,             "generic", "All keys, in parts"},
+    {"touch",       -2, kRead | kFast,            kAllArguments, touch,            "generic", "Uses keys; how many of these exist"},
+    {"ttl",          2, kRead | kFast,            kOneKey,       ttl,              "generic", "How long a key lives, in s"},
+    {"type",         2, kRead | kFast,            kOneKey,       type,             "generic", "What a key is"},
+    {"unlink",      -2, kWrite | kFast,           kAllArguments, del,              "generic", "Deletes keys"},
+
+    // --- transactions
+    {"discard",      1, kNoAuth | kFast | kAtOnce | kNotInScript,      kNoKey,        discard,  "transactions", "Forgets what was queued"},
+    {"exec",         1, kNotInScript | kAtOnce | kAllKeys,             kNoKey,        exec,     "transactions", "Calls what was queued"},
+    {"multi",        1, kFast | kAtOnce | kNotInScript,                kNoKey,        multi,    "transactions", "Begins a queue"},
+    {"unwatch",      1, kFast | kNotInScript,                          kNoKey,        unwatch,  "transactions", "Watches no key"},
+    {"watch",       -2, kFast | kAtOnce | kNotInScript,                kAllArguments, watch,    "transactions", "Lets EXEC fail if a key is changed before"},
+
+    // --- messages
+    {"psubscribe",   -2, kSubscribed | kNotInScript, kNoKey, psubscribe,   "pubsub", "Listens to channels that match"},
+    {"publish",       3, kFast,                      kNoKey, publish,      "pubsub", "Sends a message"},
+    {"pubsub",       -2, kRead,                      kNoKey, pubsub,       "pubsub", "Who listens to what"},
+    {"punsubscribe", -1, kSubscribed | kNotInScript, kNoKey, punsubscribe, "pubsub", "Listens no more"},
+    {"subscribe",    -2, kSubscribed | kNotInScript, kNoKey, subscribe,    "pubsub", "Listens to channels"},
+    {"unsubscribe",  -1, kSubscribed | kNotInScript, kNoKey, unsubscribe,  "pubsub", "Listens no more"},
+
+    // --- connection
+    {"auth",    -2, kNoAuth | kFast | kNotInScript,                        kNoKey, auth,    "connection", "Says who one is"},
+    {"client",  -2, kNotInScript,                                          kNoKey, client,  "connection", "About connections"},
+    {"echo",     2, kFast,                                                 kNoKey, echo,    "connection", "Replies with the same"},
+    {"hello",   -1, kNoAuth | kFast | kNotInScript | kNotInMulti,          kNoKey, hello,   "connection", "Chooses the protocol"},
+    {"ping",    -1, kFast | kSubscribed,                                   kNoKey, ping,    "connection", "Replies"},
+    {"quit",    -1, kNoAuth | kFast | kSubscribed | kAtOnce | kNotInScript, kNoKey, quit,   "connection", "Closes the connection"},
+    {"reset",    1, kNoAuth | kFast | kSubscribed | kAtOnce | kNotInScript, kNoKey, reset,  "connection", "As if one had just connected"},
+    {"select",   2, kFast,                                                 kNoKey, select,  "connection", "Chooses the database"},
+
+    // --- the server
+    {"bgrewriteaof", 1, kAdmin | kNotInScript,          kNoKey, bgrewriteaof, "server", "Makes the log shorter, in the background"},
+    {"bgsave",      -1, kAdmin | kNotInScript,          kNoKey, bgsave,       "server", "Makes all changes durable"},
+    {"cluster",     -2, kRead,                          kNoKey, cluster,      "server", "There is no cluster"},
+    {"command",     -1, kRead | kNotInScript,           kNoKey, command,      "server", "About commands"},
+    {"config",      -2, kAdmin | kNotInScript,          kNoKey, config,       "server", "Settings"},
+    {"dbsize",       1, kRead | kFast,                  kNoKey, dbsize,       "server", "How many keys there are"},
+    {"debug",       -2, kAdmin | kNotInScript,          kNoKey, debug,        "server", "For tests"},
+    {"flushall",    -1, kWrite | kAllKeys,              kNoKey, flushall,     "server", "Deletes all keys"},
+    {"flushdb",     -1, kWrite | kAllKeys,              kNoKey, flushdb,      "server", "Deletes all keys of the database"},
+    {"function",    -2, kAdmin | kNotInScript,          kNoKey, function,     "server", "There are no functions"},
+    {"info",        -1, kRead,                          kNoKey, info,         "server", "Figures"},
+    {"lastsave",     1, kRead | kFast,                  kNoKey, lastsave,     "server", "When all was last made durable"},
+    {"latency",     -2, kAdmin | kNotInScript,          kNoKey, latency,      "server", "Nothing is recorded"},
+    {"memory",      -2, kRead,                          {2, 2, 1}, memory,    "server", "What a key takes"},
+    {"save",         1, kAdmin | kNotInScript | kNotInMulti, kNoKey, save,    "server", "Makes all changes durable"},
+    {"sentinel",    -2, kRead,                          kNoKey, sentinel,     "server", "There is no sentinel"},
+    {"shutdown",    -1, kAdmin | kNotInScript | kNotInMulti, kNoKey, shutdown, "server", "Stops the server"},
+    {"slowlog",     -2, kAdmin | kNotInScript,          kNoKey, slowlog,      "server", "Nothing is recorded"},
+    {"time",         1, kRead | kFast,                  kNoKey, time,         "server", "The time"},
+};
+// clang-format on
+
+struct Names {
+  std::unordered_map<std::string_view, const Command*> by_name;
+  std::size_t longest = 0;
+
+  Names() {
+    for (const Command& command : kCommands) {
+      by_name.emplace(command.name, &command);
+      longest = std::max(longest, command.name.size());
+    }
+  }
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+const Command* find_command(std::string_view name) {
+  static const Names names;
+  std::array<char, 32> lower;
+  static_assert(sizeof lower > std::string_view{"punsubscribe"}.size());
+  if (name.size() > names.longest) return nullptr;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    lower[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  const auto found = names.by_name.find({lower.data(), name.size()});
+  return found != names.by_name.end() ? found->second : nullptr;
+}
+
+}  // namespace hybrid::server

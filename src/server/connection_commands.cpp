@@ -1,0 +1,308 @@
+// Who a client is, and how it speaks.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "server/client_list.hpp"
+#include "server/commands.hpp"
+#include "server/numbers.hpp"
+
+namespace hybrid::server {
+namespace {
+
+constexpr std::string_view kWrongPassword =
+    "WRONGPASS invalid username-password pair or user is disabled.";
+
+void log_in(Call& call, std::string_view name, std::string_view password) {
+  const std::string& peer = call.client.connection().peer();
+  // Without the port, which is another one each time.
+  const std::string_view address = std::string_view{peer}.substr(0, peer.rfind(':'));
+  const User* const user = call.service.users().check(name, password, address);
+  if (user == nullptr) {
+    ++call.service.counters().refused;
+    refuse(std::string{kWrongPassword});
+  }
+  call.client.log_in(*user);
+}
+
+// Names are shown in a list of one line each.
+bool is_plain(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '!' && c <= '~'; });
+}
+
+void set_name(Call& call, std::string_view name) {
+  if (!is_plain(name))
+    refuse("ERR Client names cannot contain spaces, newlines or special characters.");
+  const MutexLock lock{call.client.info().mutex};
+  call.client.info().name = name;
+}
+
+}  // namespace
+
+void ping(Call& call) {
+  if (call.size() > 2) refuse("ERR wrong number of arguments for 'ping' command");
+  const bool has_message = call.size() == 2;
+  if (call.client.protocol() == 2 && call.client.subscriptions() > 0) {
+    call.reply.array(2);
+    call.reply.bulk("pong");
+    return call.reply.bulk(has_message ? call[1] : std::string_view{});
+  }
+  if (has_message)
+    call.reply.bulk(call[1]);
+  else
+    call.reply.simple("PONG");
+}
+
+void echo(Call& call) { call.reply.bulk(call[1]); }
+
+void quit(Call& call) {
+  call.client.quit();
+  call.ok();
+}
+
+void reset(Call& call) {
+  call.client.reset();
+  call.reply.simple("RESET");
+}
+
+void select(Call& call) {
+  const auto database = parse_integer(call[1]);
+  if (!database) refuse("ERR invalid DB index");
+  if (*database < 0 || *database >= kDatabases) refuse("ERR DB index is out of range");
+  call.client.select(static_cast<unsigned>(*database));
+  call.ok();
+}
+
+void auth(Call& call) {
+  if (call.size() > 3) refuse_syntax();
+  const bool has_name = call.size() == 3;
+  if (!has_name && !call.service.users().ask_for_password()) {
+    refuse(
+        "ERR AUTH <password> called without any password configured for the default user. Are you "
+        "sure your configuration is correct?");
+  }
+  log_in(call, has_name ? call[1] : "default", call[call.size() - 1]);
+  call.ok();
+}
+
+void hello(Call& call) {
+  int protocol = call.client.protocol();
+  std::size_t next = 1;
+  if (call.size() > 1) {
+    const auto version = parse_integer(call[1]);
+    if (!version) refuse("ERR Protocol version is not an integer or out of range");
+    if (*version < 2 || *version > 3) refuse("NOPROTO unsupported protocol version");
+    protocol = static_cast<int>(*version);
+    next = 2;
+  }
+  std::optional<std::string_view> name;
+  std::optional<std::pair<std::string_view, std::string_view>> login;
+  while (next < call.size()) {
+    const std::size_t left = call.size() - next - 1;
+    if (is(call[next], "auth") && left >= 2) {
+      login = {call[next + 1], call[next + 2]};
+      next += 3;
+    } else if (is(call[next], "setname") && left >= 1) {
+      name = call[next + 1];
+      next += 2;
+    } else {
+      refuse("ERR Syntax error in HELLO option '" + std::string{call[next]} + "'");
+    }
+  }
+  if (login) log_in(call, login->first, login->second);
+  if (call.client.user() == nullptr) {
+    refuse(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+        "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
+        "RESP protocol version at the same time");
+  }
+  if (name) set_name(call, *name);
+  call.client.set_protocol(protocol);
+  resp::ReplyWriter reply{call.client.connection().output(), protocol};
+  reply.map(7);
+  reply.bulk("server");
+  reply.bulk("redis");
+  reply.bulk("version");
+  reply.bulk(kRedisVersion);
+  reply.bulk("proto");
+  reply.integer(protocol);
+  reply.bulk("id");
+  reply.integer(static_cast<std::int64_t>(call.client.info().id));
+  reply.bulk("mode");
+  reply.bulk("standalone");
+  reply.bulk("role");
+  reply.bulk("master");
+  reply.bulk("modules");
+  reply.array(0);
+}
+
+// --- CLIENT
+
+namespace {
+
+void client_setinfo(Call& call) {
+  if (!is_plain(call[3])) {
+    refuse("ERR " + std::string{call[2]} +
+           " cannot contain spaces, newlines or special characters.");
+  }
+  ClientInfo& info = call.client.info();
+  const MutexLock lock{info.mutex};
+  if (is(call[2], "lib-name"))
+    info.library = call[3];
+  else if (is(call[2], "lib-ver"))
+    info.library_version = call[3];
+  else
+    refuse("ERR Unrecognized option '" + std::string{call[2]} + "'");
+  call.ok();
+}
+
+void client_reply(Call& call) {
+  using enum Client::Replies;
+  if (is(call[2], "on")) {
+    call.client.set_replies(on);
+    call.ok();
+  } else if (is(call[2], "off")) {
+    call.client.set_replies(off);
+  } else if (is(call[2], "skip")) {
+    call.client.set_replies(skip_next);
+  } else {
+    refuse_syntax();
+  }
+}
+
+void client_list(Call& call) {
+  std::string text;
+  if (call.size() == 2) {
+    for (const auto& client : call.service.clients()) text += describe(*client) + "\n";
+  } else if (is(call[2], "type") && call.size() == 4) {
+    const bool listens = is(call[3], "pubsub");
+    if (!listens && !is(call[3], "normal") && !is(call[3], "master") && !is(call[3], "replica") &&
+        !is(call[3], "slave"))
+      refuse("ERR Unknown client type '" + std::string{call[3]} + "'");
+    for (const auto& client : call.service.clients()) {
+      const bool subscribed = client->channels + client->patterns > 0;
+      if (subscribed == listens && (listens || is(call[3], "normal")))
+        text += describe(*client) + "\n";
+    }
+  } else if (is(call[2], "id") && call.size() > 3) {
+    for (std::size_t i = 3; i < call.size(); ++i) {
+      const auto id = parse_integer(call[i]);
+      if (!id) refuse("ERR Invalid client ID");
+      for (const auto& client : call.service.clients()) {
+        if (client->id == static_cast<std::uint64_t>(*id)) text += describe(*client) + "\n";
+      }
+    }
+  } else {
+    refuse_syntax();
+  }
+  call.reply.verbatim("txt", text);
+}
+
+void client_kill(Call& call) {
+  const bool by_address = call.size() == 3;
+  bool skip_me = true;
+  std::optional<std::uint64_t> id;
+  std::optional<std::string_view> address;
+  std::optional<std::string_view> local;
+  std::optional<std::string_view> user;
+  if (by_address) {
+    address = call[2];
+    skip_me = false;
+  } else {
+    if (call.size() % 2 != 0) refuse_syntax();
+    for (std::size_t i = 2; i < call.size(); i += 2) {
+      const std::string_view value = call[i + 1];
+      if (is(call[i], "id")) {
+        const auto number = parse_integer(value);
+        if (!number || *number <= 0) refuse("ERR client-id should be greater than 0");
+        id = static_cast<std::uint64_t>(*number);
+      } else if (is(call[i], "addr")) {
+        address = value;
+      } else if (is(call[i], "laddr")) {
+        local = value;
+      } else if (is(call[i], "user")) {
+        user = value;
+      } else if (is(call[i], "skipme") && (is(value, "yes") || is(value, "no"))) {
+        skip_me = is(value, "yes");
+      } else {
+        refuse_syntax();
+      }
+    }
+  }
+  std::int64_t killed = 0;
+  for (const auto& other : call.service.clients()) {
+    const bool is_me = other->id == call.client.info().id;
+    if ((is_me && skip_me) || (id && *id != other->id) || (address && *address != other->peer) ||
+        (local && *local != other->local))
+      continue;
+    if (user) {
+      const MutexLock lock{other->mutex};
+      if (other->user != *user) continue;
+    }
+    ++killed;
+    if (is_me) {
+      call.client.quit();
+    } else if (const auto connection = other->connection.lock()) {
+      connection->post([](net::Connection& c) { c.close(); });
+    }
+  }
+  if (!by_address) return call.reply.integer(killed);
+  if (killed == 0) refuse("ERR No such client");
+  call.ok();
+}
+
+struct Subcommand {
+  std::string_view name;
+  std::size_t arguments_min;  // with both names
+  std::size_t arguments_max;
+  void (*run)(Call& call);
+};
+
+constexpr std::size_t kMany = 1 << 20;
+
+const Subcommand kClientSubcommands[] = {
+    {"getname", 2, 2,
+     [](Call& call) {
+       const MutexLock lock{call.client.info().mutex};
+       const std::string& name = call.client.info().name;
+       if (name.empty())
+         call.reply.null();
+       else
+         call.reply.bulk(name);
+     }},
+    {"id", 2, 2,
+     [](Call& call) { call.reply.integer(static_cast<std::int64_t>(call.client.info().id)); }},
+    {"info", 2, 2,
+     [](Call& call) { call.reply.verbatim("txt", describe(call.client.info()) + "\n"); }},
+    {"kill", 3, kMany, client_kill},
+    {"list", 2, kMany, client_list},
+    {"no-evict", 3, 3,
+     [](Call& call) {
+       if (!is(call[2], "on") && !is(call[2], "off")) refuse_syntax();
+       call.ok();
+     }},
+    {"reply", 3, 3, client_reply},
+    {"setinfo", 4, 4, client_setinfo},
+    {"setname", 3, 3,
+     [](Call& call) {
+       set_name(call, call[2]);
+       call.ok();
+     }},
+    {"unpause", 2, 2, [](Call& call) { call.ok(); }},
+};
+
+}  // namespace
+
+void client(Call& call) {
+  for (const Subcommand& subcommand : kClientSubcommands) {
+    if (!is(call[1], subcommand.name)) continue;
+    if (call.size() < subcommand.arguments_min || call.size() > subcommand.arguments_max) {
+      refuse("ERR wrong number of arguments for 'client|" + std::string{subcommand.name} +
+             "' command");
+    }
+    return subcommand.run(call);
+  }
+  refuse_subcommand(call);
+}
+
+}  // namespace hybrid::server

@@ -1,0 +1,297 @@
+// Keys, whatever their type: existence, lifetime, names.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "server/commands.hpp"
+#include "server/glob.hpp"
+#include "server/lifetime.hpp"
+#include "server/numbers.hpp"
+#include "server/random.hpp"
+#include "server/scanning.hpp"
+#include "server/writing.hpp"
+
+namespace hybrid::server {
+namespace {
+
+constexpr std::int64_t kNoKeyReply = -2;
+constexpr std::int64_t kNoDeadlineReply = -1;
+
+std::optional<std::int64_t> deadline_ms(const Object& object) {
+  const auto deadline = object.deadline();
+  if (!deadline) return std::nullopt;
+  return deadline->time_since_epoch().count();
+}
+
+// EXPIRE and its like: `time` of `unit` ms, from `base` on.
+void expire_at(Call& call, std::int64_t unit, bool absolute) {
+  const auto invalid = [&] {
+    refuse("ERR invalid expire time in '" + std::string{call.command.name} + "' command");
+  };
+  std::int64_t time = integer_of(call[2]);
+  bool nx = false;
+  bool xx = false;
+  bool gt = false;
+  bool lt = false;
+  for (std::size_t i = 3; i < call.size(); ++i) {
+    if (is(call[i], "nx"))
+      nx = true;
+    else if (is(call[i], "xx"))
+      xx = true;
+    else if (is(call[i], "gt"))
+      gt = true;
+    else if (is(call[i], "lt"))
+      lt = true;
+    else
+      refuse("ERR Unsupported option " + std::string{call[i]});
+  }
+  if (nx && (xx || gt || lt))
+    refuse("ERR NX and XX, GT or LT options at the same time are not compatible");
+  if (gt && lt) refuse("ERR GT and LT options at the same time are not compatible");
+  constexpr std::int64_t kTimeMax = 253'402'300'799'999;
+  if (__builtin_mul_overflow(time, unit, &time)) invalid();
+  if (!absolute && __builtin_add_overflow(time, now_ms(), &time)) invalid();
+  if (time > kTimeMax) invalid();
+
+  const auto object = call.keys.find(call.key());
+  if (!object) return call.reply.integer(0);
+  if (nx || xx || gt || lt) {
+    const auto before = deadline_ms(*object);
+    const bool refused = (nx && before) || (xx && !before) ||
+                         (gt && (!before || time <= *before)) || (lt && before && time >= *before);
+    if (refused) return call.reply.integer(0);
+  }
+  set_deadline(call, call.key(), *object,
+               TimePoint{std::chrono::milliseconds{std::max<std::int64_t>(time, 0)}}, "expire");
+  call.reply.integer(1);
+}
+
+// TTL and its like.
+void reply_deadline(Call& call, bool in_seconds, bool absolute) {
+  const auto object = call.keys.find(call.key());
+  if (!object) return call.reply.integer(kNoKeyReply);
+  const auto deadline = deadline_ms(*object);
+  if (!deadline) return call.reply.integer(kNoDeadlineReply);
+  const std::int64_t time = absolute ? *deadline : std::max<std::int64_t>(*deadline - now_ms(), 0);
+  call.reply.integer(in_seconds ? (time + (absolute ? 0 : 500)) / 1000 : time);
+}
+
+void rename_key(Call& call, bool only_if_new) {
+  const Key from = call.key(1);
+  const Key to = call.key(2);
+  const auto object = call.keys.find(from);
+  if (!object) refuse("ERR no such key");
+  const bool same = from.name == to.name;
+  if (only_if_new && (same || call.keys.exists(to))) return call.reply.integer(0);
+  if (!same) {
+    call.keys.rename(from, to);
+    // Who still has the old name must not bring it back: it is how a session's id is changed.
+    if (call.service.buried().watches(from.name)) call.service.buried().bury(sid_of(from));
+  }
+  call.notify('g', "rename_from", from);
+  call.notify('g', "rename_to", to);
+  if (only_if_new)
+    call.reply.integer(1);
+  else
+    call.ok();
+}
+
+}  // namespace
+
+void del(Call& call) {
+  std::int64_t removed = 0;
+  for (std::size_t i = 1; i < call.size(); ++i) {
+    if (remove_key(call, call.key(i), "del")) ++removed;
+  }
+  call.reply.integer(removed);
+}
+
+void exists(Call& call) {
+  std::int64_t count = 0;
+  for (std::size_t i = 1; i < call.size(); ++i) {
+    if (call.keys.exists(call.key(i))) ++count;
+  }
+  call.reply.integer(count);
+}
+
+void touch(Call& call) {
+  std::int64_t count = 0;
+  for (std::size_t i = 1; i < call.size(); ++i) {
+    if (call.keys.find(call.key(i))) ++count;
+  }
+  call.reply.integer(count);
+}
+
+void type(Call& call) {
+  const auto object = call.keys.find(call.key());
+  call.reply.simple(object ? to_string(object->type()) : "none");
+}
+
+void expire(Call& call) { expire_at(call, 1000, false); }
+void pexpire(Call& call) { expire_at(call, 1, false); }
+void expireat(Call& call) { expire_at(call, 1000, true); }
+void pexpireat(Call& call) { expire_at(call, 1, true); }
+
+void ttl(Call& call) { reply_deadline(call, true, false); }
+void pttl(Call& call) { reply_deadline(call, false, false); }
+void expiretime(Call& call) { reply_deadline(call, true, true); }
+void pexpiretime(Call& call) { reply_deadline(call, false, true); }
+
+void persist(Call& call) {
+  const auto object = call.keys.find(call.key());
+  if (!object || !object->deadline()) return call.reply.integer(0);
+  Changes changes;
+  changes.erase_deadline();
+  call.keys.write(call.key(), object->type(), object, changes);
+  call.notify('g', "persist", call.key());
+  call.reply.integer(1);
+}
+
+void rename(Call& call) { rename_key(call, false); }
+void renamenx(Call& call) { rename_key(call, true); }
+
+namespace {
+
+unsigned database_of(std::string_view text) {
+  const std::int64_t database = integer_of(text);
+  if (database < 0 || database >= kDatabases) refuse("ERR DB index is out of range");
+  return static_cast<unsigned>(database);
+}
+
+// All of `object` but its name, under another key, which is replaced.
+void put_copy(Call& call, const Object& object, const Key& to) {
+  Changes changes;
+  const auto entries = object.entries();
+  for (const auto& [key, value] : entries) {
+    if (!detail::is_attribute(key)) changes.set_encoded(key, value);
+  }
+  if (const auto deadline = object.deadline()) changes.set_deadline(*deadline);
+  call.service.note_use_of(to.database);
+  call.keys.replace(to, object.type(), call.keys.find(to), changes);
+}
+
+}  // namespace
+
+void move(Call& call) {
+  const Key from = call.key();
+  const Key to{.database = database_of(call[2]), .name = call[1]};
+  if (to.database == from.database) refuse("ERR source and destination objects are the same");
+  const auto object = call.keys.find(from);
+  if (!object || call.keys.exists(to)) return call.reply.integer(0);
+  put_copy(call, *object, to);
+  call.keys.remove(from);
+  call.notify('g', "move_from", from);
+  call.notify('g', "move_to", to);
+  call.reply.integer(1);
+}
+
+void copy(Call& call) {
+  bool replaces = false;
+  Key to = call.key(2);
+  for (std::size_t i = 3; i < call.size(); ++i) {
+    if (is(call[i], "replace")) {
+      replaces = true;
+    } else if (is(call[i], "db") && i + 1 < call.size()) {
+      to.database = database_of(call[++i]);
+    } else {
+      refuse_syntax();
+    }
+  }
+  const Key from = call.key(1);
+  if (from.name == to.name && from.database == to.database)
+    refuse("ERR source and destination objects are the same");
+  const auto object = call.keys.find(from);
+  if (!object || (call.keys.exists(to) && !replaces)) return call.reply.integer(0);
+  put_copy(call, *object, to);
+  call.notify('g', "copy_to", to);
+  call.reply.integer(1);
+}
+
+void scan(Call& call) {
+  const ScanOptions options = parse_scan(call, 1, 2);
+  std::vector<std::string> names;
+  const std::uint64_t next = call.keys.scan(
+      call.client.database(), options.cursor, options.count,
+      [&](const Served& served, const Object&) {
+        const bool wanted = options.matches(served.name) &&
+                            (options.type.empty() || options.type == to_string(served.type));
+        if (wanted) names.push_back(served.name);
+      });
+  call.reply.array(2);
+  call.reply.bulk(std::to_string(next));
+  call.reply.array(names.size());
+  for (const std::string& name : names) call.reply.bulk(name);
+}
+
+void keys(Call& call) {
+  std::vector<std::string> names;
+  call.keys.for_each(call.client.database(), [&](const Served& served, const Object&) {
+    if (call[1] == "*" || glob_matches(call[1], served.name)) names.push_back(served.name);
+  });
+  call.reply.array(names.size());
+  for (const std::string& name : names) call.reply.bulk(name);
+}
+
+void randomkey(Call& call) {
+  // Goes on from a place at random to the first key.
+  constexpr std::size_t kPlaces = 64;
+  const std::uint64_t places = 2 * call.service.count(call.client.database()) + kPlaces;
+  std::uint64_t cursor = this_threads_random()() % places;
+  std::vector<std::string> names;
+  for (int rounds = 0; names.empty() && rounds < 2;) {
+    cursor =
+        call.keys.scan(call.client.database(), cursor, kPlaces,
+                       [&](const Served& served, const Object&) { names.push_back(served.name); });
+    if (cursor == 0) ++rounds;
+  }
+  if (names.empty()) return call.reply.null();
+  call.reply.bulk(pick(names, this_threads_random()));
+}
+
+void object(Call& call) {
+  if (is(call[1], "help")) {
+    call.reply.array(1);
+    return call.reply.simple("OBJECT ENCODING|REFCOUNT|IDLETIME|FREQ <key>");
+  }
+  if (call.size() != 3) {
+    refuse("ERR Unknown subcommand or wrong number of arguments for '" + std::string{call[1]} +
+           "'. Try OBJECT HELP.");
+  }
+  const auto found = call.keys.find(call.key(2));
+  if (!found) return call.reply.null();
+  if (is(call[1], "refcount")) return call.reply.integer(1);
+  if (is(call[1], "idletime")) {
+    const auto last = found->info().last_access.time_since_epoch().count();
+    return call.reply.integer(std::max<std::int64_t>(now_ms() - last, 0) / 1000);
+  }
+  if (is(call[1], "freq"))
+    refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked.");
+  if (!is(call[1], "encoding")) {
+    refuse("ERR Unknown subcommand or wrong number of arguments for '" + std::string{call[1]} +
+           "'. Try OBJECT HELP.");
+  }
+  // By the sizes at which Redis changes them, since tools ask for it; here all are packed blocks.
+  constexpr std::size_t kEmbedded = 44;
+  const EncodingLimits& limits = call.service.encoding_limits();
+  if (found->type() == Type::string) {
+    std::string value;
+    found->get_unnamed(value);
+    if (parse_integer(value)) return call.reply.bulk("int");
+    return call.reply.bulk(value.size() <= kEmbedded ? "embstr" : "raw");
+  }
+  const auto fields = found->fields();
+  if (found->type() == Type::set) {
+    const bool integers = std::ranges::all_of(
+        fields, [](const auto& field) { return parse_integer(field.first).has_value(); });
+    return call.reply.bulk(integers && fields.size() <= limits.set_integers ? "intset"
+                                                                            : "hashtable");
+  }
+  const std::uint64_t longest = limits.hash_value;
+  const bool small =
+      fields.size() <= limits.hash_entries && std::ranges::all_of(fields, [&](const auto& field) {
+        return field.first.size() <= longest && field.second.size() <= longest;
+      });
+  call.reply.bulk(small ? "listpack" : "hashtable");
+}
+
+}  // namespace hybrid::server

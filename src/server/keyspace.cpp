@@ -1,0 +1,342 @@
+#include "server/keyspace.hpp"
+
+#include <array>
+#include <charconv>
+
+#include "base/digest.hpp"
+
+#include "server/transaction.hpp"
+
+namespace hybrid::server {
+namespace {
+
+constexpr std::string_view kUnnamed = "\xc0";  // nil
+
+template <class T>
+std::string encoded(const T& value) {
+  Buffer buffer;
+  Encoder out{buffer};
+  encode(out, value);
+  return std::string{buffer.view()};
+}
+
+const std::string& served_key() {
+  static const std::string key = encoded(Attribute::served);
+  return key;
+}
+
+}  // namespace
+
+std::string_view to_string(Type type) {
+  switch (type) {
+    case Type::hash: return "hash";
+    case Type::string: return "string";
+    case Type::set: return "set";
+  }
+  return "none";
+}
+
+std::string sid_of(const Key& key) {
+  constexpr std::size_t kPrefix = 2;
+  const bool fits = key.name.size() + kPrefix <= kSidBytesMax;
+  const bool plain = key.database == 0 && fits && !key.name.empty() && key.name[0] != '\0';
+  if (plain) return std::string{key.name};
+  std::string sid{'\0', static_cast<char>((fits ? '0' : 'A') + key.database)};
+  sid += fits ? std::string{key.name} : to_hex(digest_of(key.name).bytes);
+  return sid;
+}
+
+std::optional<Served> parse_served(std::string_view value) {
+  Decoder in{value};
+  const auto fields = decode<std::tuple<std::string, std::uint8_t, unsigned>>(in);
+  if (!fields) return std::nullopt;
+  const auto& [name, type, database] = *fields;
+  if (type > static_cast<std::uint8_t>(Type::set) || database >= kDatabases) return std::nullopt;
+  return Served{.name = name, .type = static_cast<Type>(type), .database = database};
+}
+
+std::string_view to_text(std::string_view value, std::string& memory) {
+  Decoder in{value};
+  const auto number = [&](auto read) {
+    std::array<char, 32> text;
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), read);
+    memory.assign(text.data(), end);
+    return std::string_view{memory};
+  };
+  switch (in.kind()) {
+    case Kind::string: return *in.string();
+    case Kind::bytes: {
+      const auto bytes = *in.bytes();
+      return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
+    case Kind::integer: {
+      if (const auto integer = in.integer()) return number(*integer);
+      return number(*in.unsigned_integer());
+    }
+    case Kind::real: return number(*in.real());
+    case Kind::boolean: return *in.boolean() ? "1" : "0";
+    case Kind::nil: return "";
+    case Kind::array:
+    case Kind::map:
+    case Kind::other: return value;
+  }
+  return value;
+}
+
+// --- Changes
+
+template <class Encode>
+void Changes::add(Change::Kind kind, Encode&& encode_parts) {
+  Encoder out{bytes_};
+  Part part{.kind = kind, .key_end = 0, .value_end = 0};
+  encode_parts(out, part.key_end);
+  part.value_end = bytes_.view().size();
+  parts_.push_back(part);
+}
+
+void Changes::set(std::string_view field, std::string_view value) {
+  add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
+    out.string(field);
+    key_end = bytes_.view().size();
+    out.string(value);
+  });
+}
+
+void Changes::erase(std::string_view field) {
+  add(Change::Kind::erase, [&](Encoder& out, std::size_t& key_end) {
+    out.string(field);
+    key_end = bytes_.view().size();
+  });
+}
+
+void Changes::add_member(std::string_view member) {
+  add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
+    out.string(member);
+    key_end = bytes_.view().size();
+    out.nil();
+  });
+}
+
+void Changes::set_unnamed(std::string_view value) {
+  add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
+    out.nil();
+    key_end = bytes_.view().size();
+    out.string(value);
+  });
+}
+
+void Changes::set_deadline(TimePoint deadline) {
+  add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
+    encode(out, Attribute::deadline);
+    key_end = bytes_.view().size();
+    encode(out, deadline);
+  });
+}
+
+void Changes::erase_deadline() {
+  add(Change::Kind::erase, [&](Encoder& out, std::size_t& key_end) {
+    encode(out, Attribute::deadline);
+    key_end = bytes_.view().size();
+  });
+}
+
+void Changes::set_served(const Key& key, Type type) {
+  add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
+    encode(out, Attribute::served);
+    key_end = bytes_.view().size();
+    out.array(3);
+    out.string(key.name);
+    out.unsigned_integer(static_cast<std::uint8_t>(type));
+    out.unsigned_integer(key.database);
+  });
+}
+
+void Changes::clear() {
+  add(Change::Kind::clear, [&](Encoder&, std::size_t& key_end) { key_end = bytes_.view().size(); });
+}
+
+void Changes::set_encoded(std::string_view key, std::string_view value) {
+  add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
+    out.encoded(key);
+    key_end = bytes_.view().size();
+    out.encoded(value);
+  });
+}
+
+std::vector<Change> Changes::view() const {
+  std::vector<Change> changes;
+  changes.reserve(parts_.size());
+  std::size_t at = 0;
+  const std::string_view bytes = bytes_.view();
+  for (const Part& part : parts_) {
+    changes.push_back({.kind = part.kind,
+                       .key = bytes.substr(at, part.key_end - at),
+                       .value = bytes.substr(part.key_end, part.value_end - part.key_end)});
+    at = part.value_end;
+  }
+  return changes;
+}
+
+// --- Object
+
+bool Object::get_encoded(std::string_view encoded_key, std::string& value) const {
+  Buffer found;
+  if (!must(session_.backend()->get(encoded_key, found))) return false;
+  std::string memory;
+  const std::string_view text = to_text(found.view(), memory);
+  value.assign(text);
+  return true;
+}
+
+// A C++ program may have used integers for keys: they go by their decimal text.
+bool Object::get_field(std::string_view field, Buffer& value) const {
+  Buffer key;
+  Encoder out{key};
+  out.string(field);
+  if (must(session_.backend()->get(key.view(), value))) return true;
+  std::int64_t integer = 0;
+  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), integer);
+  if (error != std::errc{} || end != field.data() + field.size()) return false;
+  key.clear();
+  out.integer(integer);
+  return must(session_.backend()->get(key.view(), value));
+}
+
+bool Object::get(std::string_view field, std::string& value) const {
+  Buffer found;
+  if (!get_field(field, found)) return false;
+  std::string memory;
+  value.assign(to_text(found.view(), memory));
+  return true;
+}
+
+bool Object::contains(std::string_view field) const {
+  Buffer ignored;
+  return get_field(field, ignored);
+}
+
+bool Object::get_unnamed(std::string& value) const { return get_encoded(kUnnamed, value); }
+
+std::optional<Served> Object::served() const {
+  Buffer value;
+  if (!must(session_.backend()->get(served_key(), value))) return std::nullopt;
+  return parse_served(value.view());
+}
+
+Type Object::type() const {
+  if (const auto served = this->served()) return served->type;
+  Buffer ignored;  // made by a C++ program
+  return must(session_.backend()->get(kUnnamed, ignored)) ? Type::string : Type::hash;
+}
+
+std::optional<TimePoint> Object::deadline() const {
+  return must(session_.get<TimePoint>(Attribute::deadline));
+}
+
+std::vector<std::pair<std::string, std::string>> Object::fields() const {
+  auto entries = this->entries();
+  std::erase_if(entries, [](const auto& entry) { return detail::is_attribute(entry.first); });
+  std::string memory;
+  for (auto& [field, value] : entries) {
+    field = std::string{to_text(field, memory)};
+    value = std::string{to_text(value, memory)};
+  }
+  return entries;
+}
+
+// --- Keyspace
+
+std::optional<Object> Keyspace::find(const Key& key) {
+  const std::string sid = sid_of(key);
+  auto session = transaction_ != nullptr ? transaction_->find(sid) : must(provider_.find(sid));
+  if (!session) return std::nullopt;
+  return Object{std::move(*session)};
+}
+
+std::optional<Object> Keyspace::find(const Key& key, Type type) {
+  auto object = find(key);
+  if (object && object->type() != type)
+    refuse("WRONGTYPE Operation against a key holding the wrong kind of value");
+  return object;
+}
+
+bool Keyspace::exists(const Key& key) {
+  const std::string sid = sid_of(key);
+  return transaction_ != nullptr ? transaction_->find(sid).has_value() : provider_.exists(sid);
+}
+
+void Keyspace::write(const Key& key, Type type, const std::optional<Object>& object,
+                     Changes& changes) {
+  if (changes.empty()) return;
+  const std::string sid = sid_of(key);
+  if (!object) {
+    if (key.name.size() > kKeyBytesMax) refuse("ERR the key is longer than 64 KiB");
+    changes.set_served(key, type);
+  }
+  const std::vector<Change> view = changes.view();
+  if (transaction_ != nullptr) return transaction_->put(sid, view);
+  if (object) {
+    const auto applied = object->session().backend()->apply(view, std::nullopt);
+    if (applied || applied.error().code() != Errc::session_gone) return must(applied);
+    // It has expired since it was found.
+    changes.set_served(key, type);
+  }
+  must(provider_.put(sid, changes.view()));
+}
+
+void Keyspace::replace(const Key& key, Type type, const std::optional<Object>& object,
+                       Changes& changes) {
+  Changes all;
+  if (object) {
+    all.clear();
+    all.erase_deadline();
+    all.set_served(key, type);
+  }
+  for (const Change& change : changes.view()) {
+    if (change.kind == Change::Kind::set) all.set_encoded(change.key, change.value);
+  }
+  write(key, type, object, all);
+}
+
+bool Keyspace::remove(const Key& key) {
+  const std::string sid = sid_of(key);
+  if (transaction_ != nullptr) return transaction_->remove(sid);
+  if (!provider_.exists(sid)) return false;
+  must(provider_.destroy(sid));
+  return true;
+}
+
+// The name first: a crash in between leaves a session under the old id, whose rename was not acknowledged, and which is listed
+// under no name until it is written to again.
+void Keyspace::rename(const Key& from, const Key& to) {
+  const std::string from_sid = sid_of(from);
+  const std::string to_sid = sid_of(to);
+  if (from_sid == to_sid) return;
+  if (to.name.size() > kKeyBytesMax) refuse("ERR the key is longer than 64 KiB");
+  if (transaction_ != nullptr) transaction_->commit();
+  const auto object = Keyspace{provider_}.find(from);
+  if (!object) refuse("ERR no such key");
+  Changes changes;
+  changes.set_served(to, object->type());
+  must(provider_.destroy(to_sid));
+  must(object->session().backend()->apply(changes.view(), std::nullopt));
+  must(provider_.change_id(from_sid, to_sid));
+}
+
+std::uint64_t Keyspace::scan(unsigned database, std::uint64_t cursor, std::size_t places,
+                             const Visit& visit) {
+  return must(provider_.scan(cursor, places, [&](Session& session) {
+    const Object object{session};
+    const auto served = object.served();
+    if (served && served->database == database) visit(*served, object);
+  }));
+}
+
+void Keyspace::for_each(unsigned database, const Visit& visit) {
+  constexpr std::size_t kPlaces = 4096;
+  std::uint64_t cursor = 0;
+  do cursor = scan(database, cursor, kPlaces, visit);
+  while (cursor != 0);
+}
+
+}  // namespace hybrid::server

@@ -1,0 +1,67 @@
+#include "server/lifetime.hpp"
+
+#include <chrono>
+#include <string>
+
+#include "server/reply_error.hpp"
+#include "server/writing.hpp"
+
+namespace hybrid::server {
+namespace {
+
+constexpr std::int64_t kTimeMax = 253'402'300'799'999;  // the year 9999, as the store has it
+
+[[noreturn]] void refuse_time(const Call& call) {
+  refuse("ERR invalid expire time in '" + std::string{call.command.name} + "' command");
+}
+
+TimePoint deadline_of(const Call& call, std::string_view text, std::int64_t unit, bool absolute) {
+  std::int64_t time = integer_of(text);
+  if (time <= 0 || time > kTimeMax / unit) refuse_time(call);
+  time *= unit;
+  if (!absolute) time += now_ms();
+  if (time > kTimeMax) refuse_time(call);
+  return TimePoint{std::chrono::milliseconds{time}};
+}
+
+}  // namespace
+
+std::int64_t now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+bool LifetimeOption::take(const Call& call, std::size_t& i) {
+  const std::string_view option = call[i];
+  const bool seconds = is(option, "ex") || is(option, "exat");
+  const bool milliseconds = is(option, "px") || is(option, "pxat");
+  if (is_given_ || !(seconds || milliseconds) || i + 1 == call.size()) return false;
+  is_given_ = true;
+  unit_ = seconds ? 1000 : 1;
+  is_absolute_ = option.size() == 4;
+  number_ = call[++i];
+  return true;
+}
+
+std::optional<TimePoint> LifetimeOption::deadline(const Call& call) const {
+  if (!is_given_) return std::nullopt;
+  return deadline_of(call, number_, unit_, is_absolute_);
+}
+
+TimePoint deadline_in(const Call& call, std::string_view number, std::int64_t unit) {
+  return deadline_of(call, number, unit, false);
+}
+
+void set_deadline(Call& call, const Key& key, const Object& object, TimePoint deadline,
+                  std::string_view event) {
+  if (deadline.time_since_epoch().count() <= now_ms()) {
+    remove_key(call, key, "del");
+    return;
+  }
+  Changes changes;
+  changes.set_deadline(deadline);
+  call.keys.write(key, object.type(), object, changes);
+  call.notify('g', event, key);
+}
+
+}  // namespace hybrid::server

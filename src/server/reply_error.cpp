@@ -1,0 +1,11 @@
+#include "server/reply_error.hpp"
+
+namespace hybrid::server {
+
+void refuse(const Error& error) {
+  const bool not_written =
+      error.code() == Errc::no_space || error.code() == Errc::io || error.code() == Errc::read_only;
+  refuse((not_written ? "MISCONF " : "ERR ") + error.message());
+}
+
+}  // namespace hybrid::server

@@ -1,0 +1,50 @@
+#include "server/scanning.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "server/glob.hpp"
+#include "server/random.hpp"
+#include "server/reply_error.hpp"
+
+namespace hybrid::server {
+
+std::mt19937_64& this_threads_random() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return random;
+}
+
+bool ScanOptions::matches(std::string_view name) const {
+  return pattern.empty() || pattern == "*" || glob_matches(pattern, name);
+}
+
+ScanOptions parse_scan(const Call& call, std::size_t cursor, std::size_t options) {
+  constexpr std::size_t kCountMax = 1'000'000;
+  ScanOptions parsed;
+  const std::string_view text = call[cursor];
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed.cursor);
+  if (error != std::errc{} || end != text.data() + text.size()) refuse("ERR invalid cursor");
+  for (std::size_t i = options; i < call.size(); i += 2) {
+    if (i + 1 == call.size()) refuse_syntax();
+    const std::string_view value = call[i + 1];
+    if (is(call[i], "count")) {
+      const std::int64_t count = integer_of(value);
+      if (count < 1) refuse_syntax();
+      parsed.count = std::min(static_cast<std::size_t>(count), kCountMax);
+    } else if (is(call[i], "match")) {
+      parsed.pattern = value;
+    } else if (is(call[i], "type") && call.command.name == "scan") {
+      parsed.type = value;
+    } else {
+      refuse_syntax();
+    }
+  }
+  return parsed;
+}
+
+void check_reply_size(std::uint64_t elements) {
+  constexpr std::uint64_t kElementsMax = std::uint64_t{1} << 20;
+  if (elements > kElementsMax) refuse("ERR value is out of range");
+}
+
+}  // namespace hybrid::server

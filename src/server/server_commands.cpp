@@ -1,0 +1,559 @@
+// The server itself: figures, settings, and what looks after the store.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hybrid/version.hpp"
+#include "server/client_list.hpp"
+#include "server/commands.hpp"
+#include "server/glob.hpp"
+#include "server/lifetime.hpp"
+#include "server/numbers.hpp"
+#include "server/writing.hpp"
+
+namespace hybrid::server {
+namespace {
+
+std::int64_t resident_bytes() {
+  std::ifstream file{"/proc/self/statm"};
+  std::int64_t pages = 0;
+  file >> pages >> pages;
+  return pages * ::sysconf(_SC_PAGESIZE);
+}
+
+std::string human(std::int64_t bytes) {
+  constexpr const char* kUnits = "BKMGT";
+  double value = static_cast<double>(bytes);
+  int unit = 0;
+  while (value >= 1024 && unit < 4) {
+    value /= 1024;
+    ++unit;
+  }
+  std::array<char, 32> text;
+  const int size = std::snprintf(text.data(), text.size(), "%.2f%c", value, kUnits[unit]);
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+// "# Name" and its lines of name:value.
+class Section {
+ public:
+  explicit Section(std::string_view name) { text_ = "# " + std::string{name} + "\r\n"; }
+  Section& add(std::string_view name, std::string_view value) {
+    text_ += name;
+    text_ += ':';
+    text_ += value;
+    text_ += "\r\n";
+    return *this;
+  }
+  Section& add(std::string_view name, std::uint64_t value) {
+    return add(name, std::to_string(value));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+std::string info_server(Call& call) {
+  using namespace std::chrono;
+  const auto up = duration_cast<seconds>(steady_clock::now() - call.service.started_at()).count();
+  const auto seconds_up = static_cast<std::uint64_t>(up);
+  const std::string& local = call.client.info().local;
+  const std::size_t colon = local.rfind(':');
+  const bool is_tcp = !local.starts_with("unix:") && colon != std::string::npos;
+  return Section{"Server"}
+      .add("redis_version", kRedisVersion)
+      .add("hybrid_version", kVersion)
+      .add("redis_git_sha1", "00000000")
+      .add("redis_git_dirty", "0")
+      .add("redis_mode", "standalone")
+      .add("os", "Linux")
+      .add("arch_bits", "64")
+      .add("multiplexing_api", "epoll")
+      .add("process_id", static_cast<std::uint64_t>(::getpid()))
+      .add("run_id", call.service.run_id())
+      .add("tcp_port", is_tcp ? std::string_view{local}.substr(colon + 1) : "0")
+      .add("server_time_usec", static_cast<std::uint64_t>(now_ms()) * 1000)
+      .add("uptime_in_seconds", seconds_up)
+      .add("uptime_in_days", seconds_up / 86400)
+      .add("hz", "10")
+      .add("executable", "hybrid")
+      .add("config_file", "")
+      .text();
+}
+
+std::string info_clients(Call& call) {
+  const auto clients = call.service.clients();
+  const auto listening = std::ranges::count_if(
+      clients, [](const auto& client) { return client->channels + client->patterns > 0; });
+  return Section{"Clients"}
+      .add("connected_clients", clients.size())
+      .add("cluster_connections", "0")
+      .add("maxclients", call.service.options().connections_max)
+      .add("client_recent_max_input_buffer", "0")
+      .add("client_recent_max_output_buffer", "0")
+      .add("blocked_clients", "0")
+      .add("tracking_clients", "0")
+      .add("pubsub_clients", static_cast<std::uint64_t>(listening))
+      .add("clients_in_timeout_table", "0")
+      .text();
+}
+
+std::string info_memory(Call&) {
+  const std::int64_t resident = resident_bytes();
+  const auto bytes = static_cast<std::uint64_t>(resident);
+  return Section{"Memory"}
+      .add("used_memory", bytes)
+      .add("used_memory_human", human(resident))
+      .add("used_memory_rss", bytes)
+      .add("used_memory_rss_human", human(resident))
+      .add("used_memory_peak", bytes)
+      .add("used_memory_peak_human", human(resident))
+      .add("used_memory_lua", "0")
+      .add("maxmemory", "0")
+      .add("maxmemory_human", "0B")
+      .add("maxmemory_policy", "noeviction")
+      .add("mem_fragmentation_ratio", "1.00")
+      .add("mem_allocator", "libc")
+      .text();
+}
+
+std::string info_persistence(Call& call) {
+  const auto stats = call.service.provider().stats();
+  Section section{"Persistence"};
+  section.add("loading", "0")
+      .add("async_loading", "0")
+      .add("rdb_changes_since_last_save",
+           stats ? stats->last_lsn - std::min(stats->durable_lsn, stats->last_lsn) : 0)
+      .add("rdb_bgsave_in_progress", "0")
+      .add("rdb_last_save_time", static_cast<std::uint64_t>(call.service.last_save()))
+      .add("rdb_last_bgsave_status", "ok")
+      .add("aof_enabled", "1")
+      .add("aof_rewrite_in_progress", "0")
+      .add("aof_last_bgrewrite_status", "ok")
+      .add("aof_last_write_status", "ok");
+  if (stats) {
+    section.add("aof_current_size", stats->log_bytes)
+        .add("hybrid_log_segments", stats->segments)
+        .add("hybrid_last_lsn", stats->last_lsn)
+        .add("hybrid_durable_lsn", stats->durable_lsn)
+        .add("hybrid_syncs", stats->syncs);
+  }
+  return section.text();
+}
+
+std::string info_stats(Call& call) {
+  const ServiceCounters& counters = call.service.counters();
+  return Section{"Stats"}
+      .add("total_connections_received", counters.connections)
+      .add("total_commands_processed", counters.commands)
+      .add("instantaneous_ops_per_sec", "0")
+      .add("total_net_input_bytes", counters.input_bytes)
+      .add("total_net_output_bytes", counters.output_bytes)
+      .add("rejected_connections", "0")
+      .add("expired_keys", counters.expired)
+      .add("evicted_keys", "0")
+      .add("keyspace_hits", counters.hits)
+      .add("keyspace_misses", counters.misses)
+      .add("pubsub_channels", call.service.channels().channels({}).size())
+      .add("pubsub_patterns", call.service.channels().patterns())
+      .add("latest_fork_usec", "0")
+      .add("total_forks", "0")
+      .add("total_error_replies", counters.errors)
+      .add("acl_access_denied_auth", counters.refused)
+      .text();
+}
+
+std::string info_replication(Call& call) {
+  return Section{"Replication"}
+      .add("role", "master")
+      .add("connected_slaves", "0")
+      .add("master_failover_state", "no-failover")
+      .add("master_replid", call.service.run_id())
+      .add("master_repl_offset", "0")
+      .text();
+}
+
+std::string info_cpu(Call&) {
+  return Section{"CPU"}.add("used_cpu_sys", "0.0").add("used_cpu_user", "0.0").text();
+}
+
+std::string info_cluster(Call&) { return Section{"Cluster"}.add("cluster_enabled", "0").text(); }
+
+std::string info_keyspace(Call& call) {
+  Section section{"Keyspace"};
+  for (unsigned database = 0; database < kDatabases; ++database) {
+    const std::uint64_t count = call.service.count(database);
+    if (count == 0) continue;
+    section.add("db" + std::to_string(database),
+                "keys=" + std::to_string(count) + ",expires=0,avg_ttl=0");
+  }
+  return section.text();
+}
+
+struct InfoSection {
+  std::string_view name;
+  std::string (*text)(Call& call);
+};
+constexpr InfoSection kInfoSections[] = {
+    {"server", info_server},     {"clients", info_clients},
+    {"memory", info_memory},     {"persistence", info_persistence},
+    {"stats", info_stats},       {"replication", info_replication},
+    {"cpu", info_cpu},           {"cluster", info_cluster},
+    {"keyspace", info_keyspace},
+};
+
+// --- CONFIG
+
+struct Setting {
+  std::string_view name;
+  std::string (*get)(Call& call);
+  void (*set)(Call& call, std::string_view value);  // null: at start only
+};
+
+template <std::atomic<std::uint64_t> EncodingLimits::* limit>
+constexpr Setting encoding_limit(std::string_view name) {
+  return {name, [](Call& call) { return std::to_string(call.service.encoding_limits().*limit); },
+          [](Call& call, std::string_view value) {
+            const std::int64_t number = integer_of(value);
+            if (number < 0) refuse("ERR CONFIG SET failed - argument must be positive");
+            call.service.encoding_limits().*limit = static_cast<std::uint64_t>(number);
+          }};
+}
+
+constexpr Setting kSettings[] = {
+    {"appendfsync",
+     [](Call& call) -> std::string {
+       switch (call.service.options().durability) {
+         case Durability::always: return "always";
+         case Durability::interval: return "everysec";
+         case Durability::os:
+         case Durability::none: return "no";
+       }
+       return "no";
+     },
+     nullptr},
+    {"appendonly", [](Call&) -> std::string { return "yes"; }, nullptr},
+    {"databases", [](Call&) { return std::to_string(kDatabases); }, nullptr},
+    {"dir", [](Call& call) { return call.service.options().directory; }, nullptr},
+    encoding_limit<&EncodingLimits::hash_entries>("hash-max-listpack-entries"),
+    encoding_limit<&EncodingLimits::hash_value>("hash-max-listpack-value"),
+    encoding_limit<&EncodingLimits::hash_entries>("hash-max-ziplist-entries"),
+    encoding_limit<&EncodingLimits::hash_value>("hash-max-ziplist-value"),
+    {"maxclients",
+     [](Call& call) { return std::to_string(call.service.options().connections_max); }, nullptr},
+    {"maxmemory", [](Call&) -> std::string { return "0"; }, nullptr},
+    {"maxmemory-policy", [](Call&) -> std::string { return "noeviction"; }, nullptr},
+    {"notify-keyspace-events", [](Call& call) { return call.service.notified(); },
+     [](Call& call, std::string_view value) {
+       if (call.service.set_notified(value)) return;
+       refuse(
+           "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - "
+           "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+     }},
+    {"proto-max-bulk-len", [](Call&) { return std::to_string(kValueBytesMax); }, nullptr},
+    {"save", [](Call&) -> std::string { return ""; }, nullptr},
+    encoding_limit<&EncodingLimits::set_integers>("set-max-intset-entries"),
+    {"timeout",
+     [](Call& call) { return std::to_string(call.service.options().idle_timeout.count()); },
+     nullptr},
+};
+
+const Setting* find_setting(std::string_view name) {
+  const auto found =
+      std::ranges::find_if(kSettings, [&](const Setting& s) { return is(name, s.name); });
+  return found != std::end(kSettings) ? found : nullptr;
+}
+
+void config_get(Call& call) {
+  std::vector<const Setting*> found;
+  for (const Setting& setting : kSettings) {
+    for (std::size_t i = 2; i < call.size(); ++i) {
+      if (!glob_matches(call[i], setting.name) && !is(call[i], setting.name)) continue;
+      found.push_back(&setting);
+      break;
+    }
+  }
+  call.reply.map(found.size());
+  for (const Setting* const setting : found) {
+    call.reply.bulk(setting->name);
+    call.reply.bulk(setting->get(call));
+  }
+}
+
+void config_set(Call& call) {
+  if (call.size() < 4 || call.size() % 2 != 0)
+    refuse("ERR wrong number of arguments for 'config|set' command");
+  for (std::size_t i = 2; i < call.size(); i += 2) {
+    const Setting* const setting = find_setting(call[i]);
+    if (setting == nullptr) {
+      refuse("ERR Unknown option or number of arguments for CONFIG SET - '" + std::string{call[i]} +
+             "'");
+    }
+    if (setting->set == nullptr && setting->get(call) != call[i + 1]) {
+      refuse("ERR CONFIG SET failed (possibly related to argument '" + std::string{call[i]} +
+             "') - can't set immutable config");
+    }
+  }
+  for (std::size_t i = 2; i < call.size(); i += 2) {
+    const Setting* const setting = find_setting(call[i]);
+    if (setting->set != nullptr) setting->set(call, call[i + 1]);
+  }
+  call.ok();
+}
+
+// --- COMMAND
+
+void reply_command(Call& call, const Command& command) {
+  call.reply.array(10);
+  call.reply.bulk(command.name);
+  call.reply.integer(command.arity);
+  std::vector<std::string_view> flags;
+  if (command.has(kWrite)) flags.push_back("write");
+  if (command.has(kRead)) flags.push_back("readonly");
+  if (command.has(kFast)) flags.push_back("fast");
+  if (command.has(kAdmin)) flags.push_back("admin");
+  if (command.has(kNoAuth)) flags.push_back("no_auth");
+  if (command.has(kNotInScript)) flags.push_back("noscript");
+  call.reply.set(flags.size());
+  for (const std::string_view flag : flags) call.reply.simple(flag);
+  call.reply.integer(command.keys.first);
+  call.reply.integer(command.keys.last);
+  call.reply.integer(command.keys.step);
+  call.reply.set(0);    // ACL categories
+  call.reply.array(0);  // tips
+  call.reply.array(0);  // key specifications
+  call.reply.array(0);  // subcommands
+}
+
+void reply_docs(Call& call, const Command& command) {
+  call.reply.bulk(command.name);
+  call.reply.map(3);
+  call.reply.bulk("summary");
+  call.reply.bulk(command.summary);
+  call.reply.bulk("since");
+  call.reply.bulk("1.0.0");
+  call.reply.bulk("group");
+  call.reply.bulk(command.group);
+}
+
+std::vector<const Command*> named_commands(Call& call) {
+  std::vector<const Command*> named;
+  for (std::size_t i = 2; i < call.size(); ++i) named.push_back(find_command(call[i]));
+  if (call.size() == 2) {
+    for (const Command& command : commands()) named.push_back(&command);
+  }
+  return named;
+}
+
+void command_getkeys(Call& call) {
+  if (call.size() < 3) refuse("ERR Unknown subcommand or wrong number of arguments");
+  const Command* const command = find_command(call[2]);
+  if (command == nullptr) refuse("ERR Invalid command specified");
+  const std::size_t arguments = call.size() - 2;
+  if (!command->takes(arguments)) refuse("ERR Invalid number of arguments specified for command");
+  std::vector<std::string_view> keys;
+  command->for_each_key(arguments, [&](std::size_t i) { keys.push_back(call[2 + i]); });
+  if (keys.empty()) refuse("ERR The command has no key arguments");
+  call.reply.array(keys.size());
+  for (const std::string_view key : keys) call.reply.bulk(key);
+}
+
+void flush_database(Call& call, unsigned database) {
+  std::vector<std::string> names;
+  call.keys.for_each(database,
+                     [&](const Served& served, const Object&) { names.push_back(served.name); });
+  for (const std::string& name : names) call.keys.remove({.database = database, .name = name});
+}
+
+void check_flush(Call& call) {
+  const bool has_mode = call.size() == 2 && (is(call[1], "async") || is(call[1], "sync"));
+  if (call.size() > 1 && !has_mode) refuse_syntax();
+}
+
+}  // namespace
+
+void info(Call& call) {
+  std::string text;
+  const auto wants = [&](std::string_view name) {
+    for (std::size_t i = 1; i < call.size(); ++i) {
+      if (is(call[i], name) || is(call[i], "all") || is(call[i], "everything") ||
+          is(call[i], "default"))
+        return true;
+    }
+    return call.size() == 1;
+  };
+  for (const InfoSection& section : kInfoSections) {
+    if (!wants(section.name)) continue;
+    if (!text.empty()) text += "\r\n";
+    text += section.text(call);
+  }
+  call.reply.verbatim("txt", text);
+}
+
+void config(Call& call) {
+  if (is(call[1], "get") && call.size() > 2) return config_get(call);
+  if (is(call[1], "set")) return config_set(call);
+  if (is(call[1], "resetstat") && call.size() == 2) {
+    ServiceCounters& counters = call.service.counters();
+    for (auto* const counter : {&counters.commands, &counters.hits, &counters.misses,
+                                &counters.expired, &counters.errors, &counters.refused})
+      counter->store(0);
+    return call.ok();
+  }
+  if (is(call[1], "rewrite")) refuse("ERR The server is running without a config file");
+  refuse_subcommand(call);
+}
+
+void command(Call& call) {
+  if (call.size() == 1) {
+    call.reply.array(commands().size());
+    for (const Command& command : commands()) reply_command(call, command);
+  } else if (is(call[1], "count") && call.size() == 2) {
+    call.reply.integer(static_cast<std::int64_t>(commands().size()));
+  } else if (is(call[1], "list") && call.size() == 2) {
+    call.reply.array(commands().size());
+    for (const Command& command : commands()) call.reply.bulk(command.name);
+  } else if (is(call[1], "info")) {
+    const auto named = named_commands(call);
+    call.reply.array(named.size());
+    for (const Command* const command : named) {
+      if (command != nullptr)
+        reply_command(call, *command);
+      else
+        call.reply.null_array();
+    }
+  } else if (is(call[1], "docs")) {
+    auto named = named_commands(call);
+    std::erase(named, nullptr);
+    call.reply.map(named.size());
+    for (const Command* const command : named) reply_docs(call, *command);
+  } else if (is(call[1], "getkeys")) {
+    command_getkeys(call);
+  } else {
+    refuse_subcommand(call);
+  }
+}
+
+void time(Call& call) {
+  using namespace std::chrono;
+  const auto us = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+  call.reply.array(2);
+  call.reply.bulk(std::to_string(us / 1'000'000));
+  call.reply.bulk(std::to_string(us % 1'000'000));
+}
+
+void dbsize(Call& call) {
+  call.reply.integer(static_cast<std::int64_t>(call.service.count(call.client.database())));
+}
+
+void flushdb(Call& call) {
+  check_flush(call);
+  flush_database(call, call.client.database());
+  call.ok();
+}
+
+void flushall(Call& call) {
+  check_flush(call);
+  for (unsigned database = 0; database < kDatabases; ++database) flush_database(call, database);
+  call.ok();
+}
+
+void save(Call& call) {
+  must(call.service.provider().flush());
+  call.service.saved();
+  call.ok();
+}
+
+void bgsave(Call& call) {
+  must(call.service.provider().flush());
+  call.service.saved();
+  call.reply.simple("Background saving started");
+}
+
+void bgrewriteaof(Call& call) {
+  if (!call.service.compact_in_background())
+    refuse("ERR Background append only file rewriting already in progress");
+  call.reply.simple("Background append only file rewriting started");
+}
+
+void lastsave(Call& call) { call.reply.integer(call.service.last_save()); }
+
+void shutdown(Call& call) {
+  for (std::size_t i = 1; i < call.size(); ++i) {
+    if (!is(call[i], "save") && !is(call[i], "nosave") && !is(call[i], "now") &&
+        !is(call[i], "force"))
+      refuse_syntax();
+  }
+  call.client.quit();
+  call.client.set_replies(Client::Replies::off);
+  if (call.service.options().on_shutdown) call.service.options().on_shutdown();
+}
+
+void memory(Call& call) {
+  if (is(call[1], "usage") && call.size() >= 3) {
+    const auto found = call.keys.find(call.key(2));
+    if (!found) return call.reply.null();
+    // Its entry, its part of the index, and the block with four bytes a key and a header.
+    constexpr std::size_t kEntry = 64 + 32 + 20 + 16;
+    const SessionInfo info = found->info();
+    return call.reply.integer(static_cast<std::int64_t>(kEntry + info.bytes + 8 * info.keys));
+  }
+  if (is(call[1], "doctor")) return call.reply.verbatim("txt", "Nothing to say.");
+  refuse_subcommand(call);
+}
+
+// Nothing is recorded yet: what tools ask is answered as by a server that was never slow.
+void slowlog(Call& call) {
+  if (is(call[1], "get")) return call.reply.array(0);
+  if (is(call[1], "len")) return call.reply.integer(0);
+  if (is(call[1], "reset")) return call.ok();
+  refuse_subcommand(call);
+}
+
+void latency(Call& call) {
+  if (is(call[1], "latest") || is(call[1], "history")) return call.reply.array(0);
+  if (is(call[1], "reset")) return call.reply.integer(0);
+  if (is(call[1], "histogram")) return call.reply.map(0);
+  refuse_subcommand(call);
+}
+
+void debug(Call& call) {
+  if (!call.service.options().allow_debug) {
+    refuse(
+        "ERR DEBUG command not allowed. If the --allow-debug option is given, it is for tests "
+        "only");
+  }
+  if (is(call[1], "sleep") && call.size() == 3) {
+    const auto seconds = parse_real(call[2]);
+    if (!seconds || *seconds < 0 || *seconds > 60) refuse("ERR value is not a valid float");
+    std::this_thread::sleep_for(std::chrono::duration<long double>{*seconds});
+    return call.ok();
+  }
+  // Tests of Redis say how it should expire, pack and count: nothing of it applies.
+  if (is(call[1], "set-active-expire") || is(call[1], "jmap") || is(call[1], "reload") ||
+      is(call[1], "change-repl-id"))
+    return call.ok();
+  refuse_subcommand(call);
+}
+
+// Scripts are all there is; tools that clear everything clear functions, too.
+void function(Call& call) {
+  if (is(call[1], "flush") && call.size() <= 3) return call.ok();
+  if (is(call[1], "list")) return call.reply.array(0);
+  refuse_subcommand(call);
+}
+
+void cluster(Call&) { refuse("ERR This instance has cluster support disabled"); }
+
+void sentinel(Call& call) {
+  refuse("ERR unknown command 'sentinel', with args beginning with: '" + std::string{call[1]} +
+         "' ");
+}
+
+}  // namespace hybrid::server

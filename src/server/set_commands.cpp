@@ -1,0 +1,138 @@
+// Sets: a member is a key of the session, without a value. Small ones, as the indexes of session stores are.
+#include <algorithm>
+#include <string>
+
+#include "server/commands.hpp"
+#include "server/random.hpp"
+#include "server/scanning.hpp"
+#include "server/writing.hpp"
+
+namespace hybrid::server {
+namespace {
+
+std::optional<Object> set_of(Call& call) { return call.keys.find(call.key(), Type::set); }
+
+// The arguments from the third on, each once, for which `wanted` is true.
+template <class Wanted>
+std::vector<std::string_view> distinct(Call& call, Wanted&& wanted) {
+  std::vector<std::string_view> members{call.arguments.begin() + 2, call.arguments.end()};
+  std::ranges::sort(members);
+  members.erase(std::unique(members.begin(), members.end()), members.end());
+  std::erase_if(members, [&](std::string_view member) { return !wanted(member); });
+  return members;
+}
+
+}  // namespace
+
+void sadd(Call& call) {
+  const auto object = set_of(call);
+  const auto added =
+      distinct(call, [&](std::string_view member) { return !object || !object->contains(member); });
+  Changes changes;
+  for (const std::string_view member : added) {
+    check_field(member);
+    changes.add_member(member);
+  }
+  if (!added.empty() && (object || may_write(call, call.key()))) {
+    call.keys.write(call.key(), Type::set, object, changes);
+    call.notify('s', "sadd", call.key());
+  }
+  call.reply.integer(static_cast<std::int64_t>(added.size()));
+}
+
+void srem(Call& call) {
+  const auto object = set_of(call);
+  const auto removed =
+      distinct(call, [&](std::string_view member) { return object && object->contains(member); });
+  Changes changes;
+  for (const std::string_view member : removed) changes.erase(member);
+  if (!removed.empty()) {
+    call.keys.write(call.key(), Type::set, object, changes);
+    call.notify('s', "srem", call.key());
+    remove_if_empty(call, call.key());
+  }
+  call.reply.integer(static_cast<std::int64_t>(removed.size()));
+}
+
+void spop(Call& call) {
+  const bool has_count = call.size() > 2;
+  if (call.size() > 3) refuse_syntax();
+  const std::int64_t count = has_count ? integer_of(call[2]) : 1;
+  if (count < 0) refuse("ERR value is out of range, must be positive");
+  const auto object = set_of(call);
+  if (!object) return has_count ? call.reply.set(0) : call.reply.null();
+  auto members = object->fields();
+  std::ranges::shuffle(members, this_threads_random());
+  members.resize(std::min(members.size(), static_cast<std::size_t>(count)));
+  Changes changes;
+  for (const auto& [member, nothing] : members) changes.erase(member);
+  if (!members.empty()) {
+    call.keys.write(call.key(), Type::set, object, changes);
+    call.notify('s', "spop", call.key());
+    remove_if_empty(call, call.key());
+  }
+  if (has_count) call.reply.set(members.size());
+  for (const auto& [member, nothing] : members) call.reply.bulk(member);
+}
+
+void srandmember(Call& call) {
+  const bool has_count = call.size() > 2;
+  if (call.size() > 3) refuse_syntax();
+  const std::int64_t count = has_count ? integer_of(call[2]) : 1;
+  if (count < -std::numeric_limits<std::int64_t>::max() / 2) refuse("ERR value is out of range");
+  const auto object = set_of(call);
+  if (!object) return has_count ? call.reply.array(0) : call.reply.null();
+  auto members = object->fields();
+  auto& random = this_threads_random();
+  if (!has_count) return call.reply.bulk(pick(members, random).first);
+  // Negative: so many, and any of them more than once.
+  const auto wanted = static_cast<std::uint64_t>(count < 0 ? -count : count);
+  const std::uint64_t given = count < 0 ? wanted : std::min<std::uint64_t>(wanted, members.size());
+  check_reply_size(given);
+  std::ranges::shuffle(members, random);
+  call.reply.array(given);
+  for (std::uint64_t i = 0; i < given; ++i)
+    call.reply.bulk(count < 0 ? pick(members, random).first : members[i].first);
+}
+
+void smembers(Call& call) {
+  const auto object = set_of(call);
+  const auto members =
+      object ? object->fields() : std::vector<std::pair<std::string, std::string>>{};
+  call.reply.set(members.size());
+  for (const auto& [member, nothing] : members) call.reply.bulk(member);
+}
+
+void sismember(Call& call) {
+  const auto object = set_of(call);
+  call.reply.integer(object && object->contains(call[2]) ? 1 : 0);
+}
+
+void smismember(Call& call) {
+  const auto object = set_of(call);
+  call.reply.array(call.size() - 2);
+  for (std::size_t i = 2; i < call.size(); ++i)
+    call.reply.integer(object && object->contains(call[i]) ? 1 : 0);
+}
+
+void scard(Call& call) {
+  const auto object = set_of(call);
+  call.reply.integer(object ? static_cast<std::int64_t>(object->size()) : 0);
+}
+
+void sscan(Call& call) {
+  const ScanOptions options = parse_scan(call, 2, 3);
+  const auto object = set_of(call);
+  std::vector<std::string> found;
+  if (object) {
+    for (auto& [member, nothing] : object->fields()) {
+      if (options.matches(member)) found.push_back(std::move(member));
+    }
+  }
+  call.reply.array(2);
+  call.reply.bulk("0");
+  call.reply.array(found.size());
+  for (const std::string& member : found) call.reply.bulk(member);
+}
+
+}  // namespace hybrid::server

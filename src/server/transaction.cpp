@@ -1,0 +1,92 @@
+#include "server/transaction.hpp"
+
+#include "server/reply_error.hpp"
+
+namespace hybrid::server {
+namespace {
+
+// What is under the view of a session that is not there.
+class NoSession final : public SessionBackend {
+ public:
+  std::string session_id() const override { return {}; }
+  Result<bool> get(std::string_view, Buffer&) override { return false; }
+  Result<void> apply(std::span<const Change>, std::optional<std::uint64_t>) override {
+    return unsupported();
+  }
+  Result<void> update(
+      const std::function<Result<void>(std::shared_ptr<SessionBackend>)>&) override {
+    return unsupported();
+  }
+  Result<std::vector<std::pair<std::string, std::string>>> entries() override {
+    return std::vector<std::pair<std::string, std::string>>{};
+  }
+  Result<SessionInfo> info() override { return SessionInfo{}; }
+  Result<void> touch() override { return {}; }
+  Result<void> destroy() override { return {}; }
+
+ private:
+  static std::unexpected<Error> unsupported() {
+    return std::unexpected(Error{Errc::unsupported, "there is no session"});
+  }
+};
+
+}  // namespace
+
+Transaction::~Transaction() {
+  for (const Touched& touched : touched_) touched.view->abandon();
+}
+
+Transaction::Touched& Transaction::touch(const std::string& sid) {
+  if (const auto place = places_.find(sid); place != places_.end()) return touched_[place->second];
+  auto found = must(provider_.find(sid));
+  Touched touched{.sid = sid,
+                  .existed = found.has_value(),
+                  .exists = found.has_value(),
+                  .before = found ? found->backend() : std::make_shared<NoSession>(),
+                  .view = nullptr};
+  touched.view = std::make_shared<UpdateView>(*touched.before);
+  touched_.push_back(std::move(touched));
+  places_.emplace(sid, touched_.size() - 1);
+  return touched_.back();
+}
+
+std::optional<Session> Transaction::find(const std::string& sid) {
+  Touched& touched = touch(sid);
+  if (!touched.exists) return std::nullopt;
+  return Session{touched.view};
+}
+
+void Transaction::put(const std::string& sid, std::span<const Change> changes) {
+  Touched& touched = touch(sid);
+  must(touched.view->apply(changes, std::nullopt));
+  touched.exists = true;
+}
+
+bool Transaction::remove(const std::string& sid) {
+  Touched& touched = touch(sid);
+  if (!touched.exists) return false;
+  touched.exists = false;
+  // If it comes back in this transaction, nothing of it is left.
+  std::vector<Change> changes{{.kind = Change::Kind::clear}};
+  const auto entries = must(touched.view->entries());
+  for (const auto& [key, value] : entries) {
+    if (detail::is_attribute(key)) changes.push_back({.kind = Change::Kind::erase, .key = key});
+  }
+  must(touched.view->apply(changes, std::nullopt));
+  return true;
+}
+
+void Transaction::commit() {
+  for (Touched& touched : touched_) {
+    const std::vector<Change> changes = touched.view->finish();
+    if (!touched.exists) {
+      if (touched.existed) must(provider_.destroy(touched.sid));
+    } else if (!changes.empty()) {
+      must(provider_.put(touched.sid, changes));
+    }
+  }
+  touched_.clear();
+  places_.clear();
+}
+
+}  // namespace hybrid::server

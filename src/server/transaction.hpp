@@ -1,0 +1,47 @@
+// The changes of one EXEC: each session's are kept in an UpdateView over it, where the commands that follow see them, and made as
+// one record when the transaction is committed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/update_view.hpp"
+#include "hybrid/provider.hpp"
+
+namespace hybrid::server {
+
+class Transaction {
+ public:
+  explicit Transaction(Provider& provider) : provider_(provider) {}
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+
+  std::optional<Session> find(const std::string& sid);
+  void put(const std::string& sid, std::span<const Change> changes);
+  bool remove(const std::string& sid);
+  // Makes all changes, in the order in which their sessions were first touched; after it the transaction is empty. Throws
+  // ReplyError at the first session that cannot be changed: those before it have been.
+  void commit();
+
+ private:
+  struct Touched {
+    std::string sid;
+    bool existed = false;
+    bool exists = false;
+    std::shared_ptr<SessionBackend> before;
+    std::shared_ptr<UpdateView> view;
+  };
+  Touched& touch(const std::string& sid);
+
+  Provider& provider_;
+  std::map<std::string, std::size_t, std::less<>> places_;  // in touched_
+  std::vector<Touched> touched_;
+};
+
+}  // namespace hybrid::server

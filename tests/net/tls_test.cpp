@@ -1,0 +1,141 @@
+// TLS: what is agreed on, and peers that do not speak it.
+#include <openssl/ssl.h>
+
+#include "net_fixture.hpp"
+
+namespace hybrid::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+
+struct Tls : NetTest {
+  std::uint16_t port = 0;
+
+  void serve(net::Limits limits = {}, net::HandlerFactory make_handler = echo()) {
+    make({.limits = limits, .loops = 1, .make_handler = std::move(make_handler)});
+    port = server().listen_tcp("127.0.0.1", 0, make_certificate(directory.path())).value();
+    server().start().value();
+  }
+  void expect_echo(Client& one) {
+    one.send("hello");
+    EXPECT_EQ(one.receive(5), "hello");
+  }
+};
+
+TEST_F(Tls, SpeaksVersions12And13Only) {
+  serve();
+  const struct {
+    int version;
+    std::string agreed;
+  } cases[] = {{TLS1_1_VERSION, "none"}, {TLS1_2_VERSION, "TLSv1.2"}, {TLS1_3_VERSION, "TLSv1.3"}};
+  for (const auto& [version, agreed] : cases) {
+    auto one = Client::tls(port, version);
+    EXPECT_EQ(one.tls_version(), agreed);
+    if (agreed != "none") expect_echo(one);
+  }
+  EXPECT_THAT(log_lines(),
+              ElementsAre(MatchesRegex(
+                  "closed 127.0.0.1:[0-9]+: no TLS handshake: .*unsupported protocol")));
+}
+
+TEST_F(Tls, DoesNotRenegotiate) {
+  serve();
+  auto one = Client::tls(port, TLS1_2_VERSION);
+  expect_echo(one);
+  EXPECT_FALSE(one.renegotiates());
+}
+
+TEST_F(Tls, ClosesThoseThatSpeakPlainText) {
+  serve();
+  auto secure = Client::tls(port);
+  for (const char* text : {"PING\r\n", "GET / HTTP/1.1\r\n\r\n", "*1\r\n$4\r\nPING\r\n"}) {
+    auto plain = Client::tcp("127.0.0.1", port);
+    plain.send(text);
+    plain.receive_all();  // perhaps TLS's way to say so
+  }
+  EXPECT_TRUE(eventually([&] { return server().connections() == 1; }));
+  expect_echo(secure);
+  EXPECT_EQ(log_lines().size(), 3U);
+  for (const std::string& line : log_lines()) {
+    EXPECT_THAT(line, MatchesRegex("closed 127.0.0.1:[0-9]+: no TLS handshake: [a-z ]+"));
+  }
+}
+
+TEST_F(Tls, ClosesThoseThatDoNotBegin) {
+  serve({.handshake_timeout = 300ms});
+  auto silent = Client::tcp("127.0.0.1", port);
+  EXPECT_EQ(silent.receive_all(), "");
+  EXPECT_THAT(
+      log_lines(),
+      ElementsAre(MatchesRegex("closed 127.0.0.1:[0-9]+: the TLS handshake took too long")));
+  auto one = Client::tls(port);
+  std::this_thread::sleep_for(700ms);
+  expect_echo(one);
+}
+
+TEST_F(Tls, SaysNothingOfThoseThatJustLookWhetherItIsThere) {
+  serve();
+  for (int i = 0; i < 3; ++i) Client::tcp("127.0.0.1", port);
+  auto one = Client::tls(port);
+  expect_echo(one);
+  EXPECT_TRUE(eventually([&] { return server().connections() == 1; }));
+  EXPECT_THAT(log_lines(), IsEmpty());
+}
+
+TEST_F(Tls, MakesTheHandlerAfterTheHandshake) {
+  std::atomic<int> made = 0;
+  serve({}, [&](net::Connection& connection) {
+    ++made;
+    connection.output() += "welcome";
+    connection.allow_all();
+    return echo()(connection);
+  });
+  auto plain = Client::tcp("127.0.0.1", port);
+  plain.send("PING\r\n");
+  plain.receive_all();
+  EXPECT_EQ(made, 0);
+  auto one = Client::tls(port);
+  EXPECT_EQ(one.receive(7), "welcome");
+}
+
+// What TLS has decrypted does not make the socket readable any more.
+TEST_F(Tls, ForgetsNothingThatCameWhileReadingWasPaused) {
+  serve({}, handlers([this](net::Connection& connection, std::string_view input) -> std::size_t {
+          if (input.starts_with("pause")) {
+            keep(connection);
+            connection.pause_reading();
+            return 5;
+          }
+          connection.output() += input;
+          connection.allow_all();
+          return input.size();
+        }));
+  auto one = Client::tls(port);
+  const std::string many(200'000, 'x');
+  one.send("pause" + many);
+  on_loop(0, [](net::Connection& c) { c.resume_reading(); });
+  EXPECT_TRUE(one.receive(many.size()) == many);
+}
+
+TEST_F(Tls, AnswersWhatCameBeforeTheEndWhateverTheHandlerIsWaitingFor) {
+  serve({}, handlers([this](net::Connection& connection, std::string_view input) -> std::size_t {
+          if (input.starts_with("pause")) {
+            keep(connection);
+            connection.pause_reading();
+            return 5;
+          }
+          connection.output() += input;
+          connection.allow_all();
+          return input.size();
+        }));
+  auto one = Client::tls(port);
+  one.send("pause and answer");
+  one.end_sending();
+  on_loop(0, [](net::Connection& c) { c.resume_reading(); });
+  EXPECT_EQ(one.receive_all(), " and answer");
+}
+
+}  // namespace
+}  // namespace hybrid::testing

@@ -1,0 +1,306 @@
+// What each command replies, as Redis 7.0 does: a story of requests and replies for each.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "server/command.hpp"
+#include "tests/server/served_store.hpp"
+
+namespace hybrid::testing {
+namespace {
+
+struct Story {
+  const char* name;
+  std::vector<std::pair<const char*, const char*>> lines;  // request, reply
+};
+
+const Story kStories[] = {
+    {"strings",
+     {{"GET a", "(nil)"},
+      {"SET a 1", "OK"},
+      {"GET a", "\"1\""},
+      {"SET a 2 NX", "(nil)"},
+      {"SET b 2 XX", "(nil)"},
+      {"SET a 3 XX GET", "\"1\""},
+      {"SET a 4 EX 100", "OK"},
+      {"TTL a", "100"},
+      {"SET a 5 KEEPTTL", "OK"},
+      {"TTL a", "100"},
+      {"SET a 6", "OK"},
+      {"TTL a", "-1"},
+      {"SET a 7 EX 0", "ERR invalid expire time in 'set' command"},
+      {"SET a 7 EX x", "ERR value is not an integer or out of range"},
+      {"SET a 7 EX 1 PX 1", "ERR syntax error"},
+      {"SETEX a 100 8", "OK"},
+      {"PSETEX a 100000 9", "OK"},
+      {"TTL a", "100"},
+      {"SETNX a 1", "0"},
+      {"SETNX n 1", "1"},
+      {"GETSET a 10", "\"9\""},
+      {"TTL a", "-1"},
+      {"GETEX a EX 50", "\"10\""},
+      {"TTL a", "50"},
+      {"GETEX a PERSIST", "\"10\""},
+      {"TTL a", "-1"},
+      {"GETDEL a", "\"10\""},
+      {"EXISTS a", "0"},
+      {"MSET x 1 y 2", "OK"},
+      {"MSET x 1 y", "ERR wrong number of arguments for 'mset' command"},
+      {"MGET x y z", "[\"1\", \"2\", (nil)]"},
+      {"MSETNX y 1 z 1", "0"},
+      {"MSETNX z 1 w 1", "1"},
+      {"APPEND x 23", "3"},
+      {"STRLEN x", "3"},
+      {"GETRANGE x 1 -1", "\"23\""},
+      {"SETRANGE x 5 !", "6"},
+      {"STRLEN x", "6"}}},
+    {"numbers",
+     {{"INCR n", "1"},
+      {"INCRBY n 41", "42"},
+      {"DECR n", "41"},
+      {"DECRBY n 40", "1"},
+      {"INCRBYFLOAT n 0.5", "\"1.5\""},
+      {"INCR n", "ERR value is not an integer or out of range"},
+      {"SET n 9223372036854775807", "OK"},
+      {"INCR n", "ERR increment or decrement would overflow"},
+      {"SET n 01", "OK"},
+      {"INCR n", "ERR value is not an integer or out of range"},
+      {"DECRBY m -9223372036854775808", "ERR decrement would overflow"}}},
+    {"hashes",
+     {{"HSET h f 1 g 2", "2"},
+      {"HSET h f 3 f 4 i 5", "1"},
+      {"HGET h f", "\"4\""},
+      {"HGET h none", "(nil)"},
+      {"HGET none f", "(nil)"},
+      {"HMGET h f none g", "[\"4\", (nil), \"2\"]"},
+      {"HLEN h", "3"},
+      {"HEXISTS h g", "1"},
+      {"HSTRLEN h g", "1"},
+      {"HSETNX h g 9", "0"},
+      {"HSETNX h j 9", "1"},
+      {"HINCRBY h j 1", "10"},
+      {"HINCRBYFLOAT h j 0.25", "\"10.25\""},
+      {"HINCRBY h j 1", "ERR hash value is not an integer"},
+      {"HDEL h f g i none", "3"},
+      {"HGETALL h", "[\"j\", \"10.25\"]"},
+      {"HKEYS h", "[\"j\"]"},
+      {"HVALS h", "[\"10.25\"]"},
+      {"HRANDFIELD h", "\"j\""},
+      {"HRANDFIELD h -2", "[\"j\", \"j\"]"},
+      {"HRANDFIELD h 5 WITHVALUES", "[\"j\", \"10.25\"]"},
+      {"HSCAN h 0", "[\"0\", [\"j\", \"10.25\"]]"},
+      {"HMSET h k 1", "OK"},
+      {"HDEL h j k", "2"},
+      {"EXISTS h", "0"},
+      {"HSET h f", "ERR wrong number of arguments for 'hset' command"},
+      {"HSET h f 1 g", "ERR wrong number of arguments for 'hset' command"}}},
+    {"sets",
+     {{"SADD s a b a", "2"},
+      {"SADD s a", "0"},
+      {"SCARD s", "2"},
+      {"SISMEMBER s a", "1"},
+      {"SISMEMBER s c", "0"},
+      {"SMISMEMBER s a c", "[1, 0]"},
+      {"SREM s a c", "1"},
+      {"SMEMBERS s", "[\"b\"]"},
+      {"SSCAN s 0", "[\"0\", [\"b\"]]"},
+      {"SRANDMEMBER s", "\"b\""},
+      {"SPOP s", "\"b\""},
+      {"EXISTS s", "0"}}},
+    {"types",
+     {{"SET s 1", "OK"},
+      {"HSET h f ''", "1"},
+      {"SADD m a", "1"},
+      {"TYPE s", "string"},
+      {"TYPE h", "hash"},
+      {"TYPE m", "set"},
+      {"TYPE none", "none"},
+      {"HGET h f", "\"\""},
+      {"GET h", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"HGET s f", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"HGET m a", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"HSET s f 1", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"SADD h a", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"INCR h", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"MGET s h", "[\"1\", (nil)]"},
+      {"SET h now", "OK"},
+      {"TYPE h", "string"},
+      {"HSET h f 1", "WRONGTYPE Operation against a key holding the wrong kind of value"}}},
+    {"keys",
+     {{"SET a 1", "OK"},
+      {"EXISTS a a b", "2"},
+      {"EXPIRE a 100", "1"},
+      {"EXPIRE none 100", "0"},
+      {"TTL a", "100"},
+      {"TTL none", "-2"},
+      {"EXPIRE a 50 GT", "0"},
+      {"EXPIRE a 200 GT", "1"},
+      {"EXPIRE a 100 NX", "0"},
+      {"EXPIRE a 100 NX XX", "ERR NX and XX, GT or LT options at the same time are not compatible"},
+      {"PERSIST a", "1"},
+      {"PERSIST a", "0"},
+      {"EXPIRE a 100 XX", "0"},
+      {"EXPIREAT a 4102444800", "1"},
+      {"EXPIRETIME a", "4102444800"},
+      {"PEXPIRETIME a", "4102444800000"},
+      {"RENAME a b", "OK"},
+      {"EXISTS a", "0"},
+      {"EXPIRETIME b", "4102444800"},
+      {"RENAME a b", "ERR no such key"},
+      {"SET c 2", "OK"},
+      {"RENAMENX b c", "0"},
+      {"RENAME b c", "OK"},
+      {"GET c", "\"1\""},
+      {"KEYS *", "[\"c\"]"},
+      {"SCAN 0 COUNT 1000", "[\"0\", [\"c\"]]"},
+      {"SCAN 0 MATCH x* COUNT 1000", "[\"0\", []]"},
+      {"SCAN 0 TYPE hash COUNT 1000", "[\"0\", []]"},
+      {"SCAN x", "ERR invalid cursor"},
+      {"RANDOMKEY", "\"c\""},
+      {"COPY c d", "1"},
+      {"COPY c d", "0"},
+      {"COPY c d REPLACE", "1"},
+      {"EXPIRETIME d", "4102444800"},
+      {"TOUCH c d e", "2"},
+      {"OBJECT ENCODING c", "\"int\""},
+      {"DBSIZE", "2"},
+      {"EXPIRE d -1", "1"},
+      {"EXISTS d", "0"},
+      {"UNLINK c d", "1"},
+      {"DBSIZE", "0"}}},
+    {"databases",
+     {{"SET a 0", "OK"},
+      {"SELECT 3", "OK"},
+      {"GET a", "(nil)"},
+      {"SET a 3", "OK"},
+      {"DBSIZE", "1"},
+      {"KEYS *", "[\"a\"]"},
+      {"MOVE a 4", "1"},
+      {"MOVE a 4", "0"},
+      {"SELECT 4", "OK"},
+      {"GET a", "\"3\""},
+      {"FLUSHDB", "OK"},
+      {"SELECT 0", "OK"},
+      {"GET a", "\"0\""},
+      {"SELECT 16", "ERR DB index is out of range"},
+      {"SELECT x", "ERR invalid DB index"},
+      {"FLUSHALL", "OK"},
+      {"DBSIZE", "0"}}},
+    {"names of any kind",
+     {{"SET '' empty", "OK"}, {"GET ''", "\"empty\""}, {"KEYS *", "[\"\"]"}, {"DEL ''", "1"}}},
+    {"transactions",
+     {{"EXEC", "ERR EXEC without MULTI"},
+      {"DISCARD", "ERR DISCARD without MULTI"},
+      {"MULTI", "OK"},
+      {"MULTI", "ERR MULTI calls can not be nested"},
+      {"SET a 1", "QUEUED"},
+      {"INCR a", "QUEUED"},
+      {"GET a", "QUEUED"},
+      {"DEL a", "QUEUED"},
+      {"GET a", "QUEUED"},
+      {"HSET a f 1", "QUEUED"},
+      {"GET a", "QUEUED"},
+      {"EXEC",
+       "[OK, 2, \"2\", 1, (nil), 1, WRONGTYPE Operation against a key holding the wrong kind of "
+       "value]"},
+      {"HGETALL a", "[\"f\", \"1\"]"},
+      {"MULTI", "OK"},
+      {"NONSENSE", "ERR unknown command 'NONSENSE', with args beginning with: "},
+      {"SET b 1", "QUEUED"},
+      {"EXEC", "EXECABORT Transaction discarded because of previous errors."},
+      {"EXISTS b", "0"},
+      {"MULTI", "OK"},
+      {"SET b 1", "QUEUED"},
+      {"DISCARD", "OK"},
+      {"EXISTS b", "0"},
+      {"MULTI", "OK"},
+      {"RENAME a c", "QUEUED"},
+      {"HGET c f", "QUEUED"},
+      {"EXEC", "[OK, \"1\"]"},
+      {"MULTI", "OK"},
+      {"WATCH a", "ERR WATCH inside MULTI is not allowed"},
+      {"EXEC", "[]"}}},
+    {"connection",
+     {{"PING", "PONG"},
+      {"PING hello", "\"hello\""},
+      {"ECHO hello", "\"hello\""},
+      {"CLIENT GETNAME", "(nil)"},
+      {"CLIENT SETNAME me", "OK"},
+      {"CLIENT GETNAME", "\"me\""},
+      {"CLIENT SETINFO LIB-NAME test", "OK"},
+      {"CLIENT NO-EVICT on", "OK"},
+      {"CLIENT MAINT_NOTIFICATIONS on",
+       "ERR unknown subcommand or wrong number of arguments for 'MAINT_NOTIFICATIONS'. Try CLIENT "
+       "HELP."},
+      {"AUTH x",
+       "ERR AUTH <password> called without any password configured for the default user. Are you "
+       "sure your configuration is correct?"},
+      {"HELLO 4", "NOPROTO unsupported protocol version"},
+      {"HELLO x", "ERR Protocol version is not an integer or out of range"},
+      {"RESET", "RESET"},
+      {"CLIENT GETNAME", "(nil)"},
+      {"COMMAND GETKEYS MSET a 1 b 2", "[\"a\", \"b\"]"},
+      {"CONFIG GET maxmemory", "[\"maxmemory\", \"0\"]"},
+      {"CONFIG SET maxmemory 1",
+       "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - can't set immutable "
+       "config"},
+      {"CONFIG SET nonsense 1",
+       "ERR Unknown option or number of arguments for CONFIG SET - 'nonsense'"},
+      {"CLUSTER NODES", "ERR This instance has cluster support disabled"},
+      {"DEBUG SLEEP 1",
+       "ERR DEBUG command not allowed. If the --allow-debug option is given, it is for tests only"},
+      {"GET", "ERR wrong number of arguments for 'get' command"},
+      {"get a b", "ERR wrong number of arguments for 'get' command"},
+      {"QUIT", "OK"},
+      {"PING", "(closed)"}}},
+};
+
+class CommandStory : public ::testing::TestWithParam<Story> {};
+
+TEST_P(CommandStory, RepliesAsRedisDoes) {
+  const ServedStore served;
+  TestClient client = served.client();
+  for (const auto& [request, reply] : GetParam().lines)
+    EXPECT_EQ(client(request), reply) << request;
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, CommandStory, ::testing::ValuesIn(kStories), [](const auto& story) {
+  std::string name = story.param.name;
+  std::ranges::replace(name, ' ', '_');
+  return name;
+});
+
+TEST(Resp3, HasMapsSetsAndNulls) {
+  const ServedStore served;
+  TestClient client = served.client();
+  EXPECT_THAT(client("HELLO 3 SETNAME me"),
+              ::testing::StartsWith("{\"server\": \"redis\", \"version\": \"7.0"));
+  EXPECT_EQ(client("CLIENT GETNAME"), "\"me\"");
+  EXPECT_EQ(client("HSET h f 1"), "1");
+  EXPECT_EQ(client("HGETALL h"), "{\"f\": \"1\"}");
+  EXPECT_EQ(client("SADD s a"), "1");
+  EXPECT_EQ(client("SMEMBERS s"), "set [\"a\"]");
+  EXPECT_EQ(client("GET none"), "(nil)");
+  EXPECT_EQ(client("SUBSCRIBE c"), "push [\"subscribe\", \"c\", 1]");
+  EXPECT_EQ(client("GET none"), "(nil)") << "RESP3 clients may go on";
+}
+
+TEST(Commands, AreSortedAndFoundInAnyCase) {
+  for (const server::Command& command : server::commands()) {
+    EXPECT_EQ(server::find_command(command.name), &command);
+    std::string upper{command.name};
+    std::ranges::transform(upper, upper.begin(), ::toupper);
+    EXPECT_EQ(server::find_command(upper), &command);
+    EXPECT_FALSE(command.summary.empty());
+    const bool reads_or_writes = command.has(server::kRead) || command.has(server::kWrite);
+    EXPECT_TRUE(command.keys.first == 0 || reads_or_writes || command.name == "watch")
+        << command.name;
+  }
+  EXPECT_EQ(server::find_command("nonsense"), nullptr);
+  EXPECT_EQ(server::find_command(std::string(1000, 'x')), nullptr);
+}
+
+}  // namespace
+}  // namespace hybrid::testing

@@ -1,0 +1,482 @@
+// What the server promises beside its replies: what C++ programs see, atomicity, durability, messages, who may do what.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/command.hpp"
+#include "tests/server/served_store.hpp"
+
+namespace hybrid::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// --- What is in the store
+
+TEST(Served, IsWhatACppProgramSees) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_EQ(client("HSET sess:1 user ada visits 3"), "2");
+  EXPECT_EQ(client("SET token secret"), "OK");
+  const Session session = served.store().find("sess:1").value().value();
+  EXPECT_EQ(session.get<std::string>("user").value(), "ada");
+  EXPECT_EQ(session.info()->keys, 2U);
+  EXPECT_EQ(served.store().find("token").value()->get<std::string>(std::nullopt).value(), "secret");
+}
+
+TEST(Served, ShowsWhatACppProgramHasStored) {
+  ServedStore served;
+  TestClient client = served.client();
+  Session session = served.store().load("sess:1").value();
+  ASSERT_TRUE(session.set("integer", -7).has_value());
+  ASSERT_TRUE(session.set("large", ~std::uint64_t{0}).has_value());
+  ASSERT_TRUE(session.set("real", 0.5).has_value());
+  ASSERT_TRUE(session.set("yes", true).has_value());
+  ASSERT_TRUE(session.set(7, "seven").has_value());
+  EXPECT_EQ(client("HGET sess:1 integer"), "\"-7\"");
+  EXPECT_EQ(client("HINCRBY sess:1 integer 8"), "1");
+  EXPECT_EQ(client("HGET sess:1 large"), "\"18446744073709551615\"");
+  EXPECT_EQ(client("HGET sess:1 real"), "\"0.5\"");
+  EXPECT_EQ(client("HGET sess:1 yes"), "\"1\"");
+  EXPECT_EQ(client("HGET sess:1 7"), "\"seven\"");
+  EXPECT_EQ(client("TYPE sess:1"), "hash");
+  EXPECT_EQ(client("KEYS *"), "[]") << "it has no name that could be listed";
+  EXPECT_EQ(client("DBSIZE"), "1");
+  EXPECT_EQ(client("DEL sess:1"), "1");
+  EXPECT_EQ(session.get<int>("integer").error().code(), Errc::session_gone);
+}
+
+TEST(Served, ListsEveryKeyOfManyAndLongNames) {
+  ServedStore served;
+  TestClient client = served.client();
+  std::set<std::string> expected;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name =
+        i % 100 == 0 ? std::string(3000, 'x') + std::to_string(i) : "key:" + std::to_string(i);
+    EXPECT_EQ(client({"SET", name, "v"}), "OK");
+    EXPECT_EQ(client({"GET", name}), "\"v\"");
+    expected.insert('"' + name + '"');
+  }
+  std::set<std::string> seen;
+  std::string cursor = "0";
+  do {
+    const std::string reply = client({"SCAN", cursor, "COUNT", "64"});
+    cursor = reply.substr(2, reply.find('"', 2) - 2);
+    std::string names = reply.substr(reply.find('[', 1) + 1);
+    names.resize(names.size() - 2);
+    for (std::size_t at = 0; at < names.size();) {
+      const std::size_t end = std::min(names.find(", ", at), names.size());
+      seen.insert(names.substr(at, end - at));
+      at = end + 2;
+    }
+  } while (cursor != "0");
+  EXPECT_EQ(seen, expected);
+}
+
+TEST(Served, MakesOneRecordOfATransactionForEachSession) {
+  const TempDirectory directory;
+  ServedStore served{{}, open(directory.path() + "/store").value()};
+  TestClient client = served.client();
+  EXPECT_EQ(client("HSET a f 0"), "1");
+  const std::uint64_t before = served.store().stats()->records_appended;
+  client("MULTI");
+  for (const char* request : {"HSET a f 1", "HSET a g 2", "HDEL a g", "EXPIRE a 100", "HSET b f 1",
+                              "HSET b g 1", "SET c 1", "DEL c"})
+    EXPECT_EQ(client(request), "QUEUED");
+  EXPECT_EQ(client("EXEC"), "[0, 1, 1, 1, 1, 1, OK, 1]");
+  EXPECT_EQ(served.store().stats()->records_appended, before + 2) << "one for a, one for b";
+  EXPECT_EQ(client("HGETALL a"), "[\"f\", \"1\"]");
+  EXPECT_EQ(client("TTL a"), "100");
+}
+
+TEST(Served, MakesOneRecordOfEachCommand) {
+  const TempDirectory directory;
+  ServedStore served{{}, open(directory.path() + "/store").value()};
+  TestClient client = served.client();
+  for (const char* request : {"HSET h f 1 g 2", "HSET h f 3", "SET s 1 EX 100", "SET s 2",
+                              "EXPIRE s 100", "INCR s", "SADD m a b", "DEL s"}) {
+    const std::uint64_t before = served.store().stats()->records_appended;
+    client(request);
+    EXPECT_EQ(served.store().stats()->records_appended, before + 1) << request;
+  }
+}
+
+// --- What is atomic
+
+TEST(Served, CountsRightWithManyClients) {
+  ServedStore served;
+  constexpr int kClients = 4;
+  constexpr int kRounds = 300;
+  std::latch start{kClients};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kClients; ++i) {
+      threads.emplace_back([&] {
+        TestClient client = served.client();
+        start.arrive_and_wait();
+        for (int round = 0; round < kRounds; ++round) {
+          client("INCR n");
+          client("HINCRBY h f 1");
+        }
+      });
+    }
+  }
+  TestClient client = served.client();
+  const std::string expected = '"' + std::to_string(kClients * kRounds) + '"';
+  EXPECT_EQ(client("GET n"), expected);
+  EXPECT_EQ(client("HGET h f"), expected);
+}
+
+TEST(Served, EndsATransactionWhoseKeysWereChanged) {
+  const struct {
+    const char* name;
+    const char* before;
+    const char* change;
+    bool ends;
+  } cases[] = {
+      {"set", "SET k 1", "SET k 2", true},          {"expire", "SET k 1", "EXPIRE k 100", true},
+      {"deleted", "SET k 1", "DEL k", true},        {"made", "DEL k", "SET k 1", true},
+      {"renamed", "SET k 1", "RENAME k l", true},   {"read", "SET k 1", "GET k", false},
+      {"another key", "SET k 1", "SET l 1", false}, {"flushed", "SET k 1", "FLUSHALL", true},
+  };
+  for (const auto& [name, before, change, ends] : cases) {
+    SCOPED_TRACE(name);
+    ServedStore served;
+    TestClient client = served.client();
+    TestClient other = served.client();
+    client(before);
+    EXPECT_EQ(client("WATCH k"), "OK");
+    other(change);
+    EXPECT_EQ(client("MULTI"), "OK");
+    EXPECT_EQ(client("PING"), "QUEUED");
+    EXPECT_EQ(client("EXEC"), ends ? "(nil)" : "[PONG]");
+    EXPECT_EQ(client("MULTI"), "OK");
+    EXPECT_EQ(client("EXEC"), "[]") << "nothing is watched any more";
+  }
+}
+
+// --- Durability
+
+// A store in memory whose flush() waits until it is let through.
+class GatedProvider final : public Provider {
+ public:
+  Result<void> set_params(const Params& params) override { return inner_->set_params(params); }
+  Result<Session> init(std::string_view sid) override { return inner_->init(sid); }
+  Result<Session> load(std::string_view sid) override { return inner_->load(sid); }
+  Result<std::optional<Session>> find(std::string_view sid) override { return inner_->find(sid); }
+  Result<Session> put(std::string_view sid, std::span<const Change> changes) override {
+    return inner_->put(sid, changes);
+  }
+  Result<void> destroy(std::string_view sid) override { return inner_->destroy(sid); }
+  Result<void> change_id(std::string_view from, std::string_view to) override {
+    return inner_->change_id(from, to);
+  }
+  bool exists(std::string_view sid) override { return inner_->exists(sid); }
+  Result<std::size_t> gc(std::chrono::seconds lifetime) override { return inner_->gc(lifetime); }
+  Result<void> flush() override {
+    ++flushes;
+    flushes.notify_all();
+    is_open_.wait(false);
+    if (fails) return std::unexpected(Error{Errc::io, "the disk is gone"});
+    return {};
+  }
+
+  void let_through() {
+    is_open_ = true;
+    is_open_.notify_all();
+  }
+  std::atomic<int> flushes{0};
+  std::atomic<bool> fails{false};
+
+ private:
+  const std::unique_ptr<Provider> inner_ = open("memory:").value();
+  std::atomic<bool> is_open_{false};
+};
+
+struct GatedStore {
+  GatedProvider* gate;
+  ServedStore served;
+
+  GatedStore() : GatedStore(std::make_unique<GatedProvider>()) {}
+
+ private:
+  explicit GatedStore(std::unique_ptr<GatedProvider> provider)
+      : gate(provider.get()), served({.durability = Durability::always}, std::move(provider)) {}
+};
+
+TEST(InAlways, RepliesToWritesWaitForTheDiskAndOthersDoNot) {
+  GatedStore store;
+  TestClient writer = store.served.client();
+  TestClient reader = store.served.client();
+  writer.request({"SET", "a", "1"});
+  store.gate->flushes.wait(0);
+  EXPECT_FALSE(writer.hears_something(50));
+  EXPECT_EQ(reader("PING"), "PONG") << "who has written nothing need not wait";
+  writer.request({"GET", "a"});
+  EXPECT_FALSE(writer.hears_something(50)) << "its replies come in order";
+  store.gate->let_through();
+  EXPECT_EQ(writer.reply(), "OK");
+  EXPECT_EQ(writer.reply(), "\"1\"");
+}
+
+TEST(InAlways, OneSyncIsForAllThatWait) {
+  GatedStore store;
+  std::vector<std::unique_ptr<TestClient>> clients;
+  TestClient first = store.served.client();
+  first.request({"SET", "a", "1"});
+  store.gate->flushes.wait(0);
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<TestClient>(store.served.path()));
+    clients.back()->request({"SET", "b" + std::to_string(i), "1"});
+  }
+  // They have come when they are seen.
+  TestClient reader = store.served.client();
+  for (int i = 0; i < 20; ++i) {
+    while (reader({"EXISTS", "b" + std::to_string(i)}) != "1") std::this_thread::yield();
+  }
+  store.gate->let_through();
+  EXPECT_EQ(first.reply(), "OK");
+  for (const auto& client : clients) EXPECT_EQ(client->reply(), "OK");
+  EXPECT_LE(store.gate->flushes, 10);
+}
+
+TEST(InAlways, AFailedSyncDisconnectsWhoseChangesMayBeLost) {
+  GatedStore store;
+  TestClient writer = store.served.client();
+  TestClient reader = store.served.client();
+  store.gate->fails = true;
+  store.gate->let_through();
+  EXPECT_EQ(writer("SET a 1"), "(closed)");
+  EXPECT_EQ(reader("PING"), "PONG");
+}
+
+// --- Messages
+
+TEST(Messages, GoToWhoListens) {
+  ServedStore served;
+  TestClient listener = served.client();
+  TestClient sender = served.client();
+  EXPECT_EQ(listener("SUBSCRIBE a"), "[\"subscribe\", \"a\", 1]");
+  EXPECT_EQ(listener("PSUBSCRIBE b*"), "[\"psubscribe\", \"b*\", 2]");
+  EXPECT_EQ(sender("PUBLISH a hello"), "1");
+  EXPECT_EQ(sender("PUBLISH bb hello"), "1");
+  EXPECT_EQ(sender("PUBLISH c hello"), "0");
+  EXPECT_EQ(listener.reply(), "[\"message\", \"a\", \"hello\"]");
+  EXPECT_EQ(listener.reply(), "[\"pmessage\", \"b*\", \"bb\", \"hello\"]");
+  EXPECT_EQ(sender("PUBSUB CHANNELS"), "[\"a\"]");
+  EXPECT_EQ(sender("PUBSUB NUMSUB a c"), "[\"a\", 1, \"c\", 0]");
+  EXPECT_EQ(sender("PUBSUB NUMPAT"), "1");
+  EXPECT_THAT(listener("GET a"), StartsWith("ERR Can't execute 'get'"));
+  EXPECT_EQ(listener("PING"), "[\"pong\", \"\"]");
+  EXPECT_EQ(listener("UNSUBSCRIBE"), "[\"unsubscribe\", \"a\", 1]");
+  EXPECT_EQ(listener("PUNSUBSCRIBE b*"), "[\"punsubscribe\", \"b*\", 0]");
+  EXPECT_EQ(listener("GET a"), "(nil)");
+  EXPECT_EQ(sender("PUBLISH a hello"), "0");
+}
+
+TEST(Messages, TellOfKeys) {
+  ServedStore served;
+  TestClient listener = served.client();
+  TestClient client = served.client();
+  EXPECT_EQ(client("CONFIG SET notify-keyspace-events KEA"), "OK");
+  EXPECT_EQ(client("CONFIG GET notify-keyspace-events"), "[\"notify-keyspace-events\", \"AKE\"]");
+  EXPECT_EQ(listener("PSUBSCRIBE __key*__:*"), "[\"psubscribe\", \"__key*__:*\", 1]");
+  const struct {
+    const char* request;
+    std::vector<std::string> events;  // name and key
+  } cases[] = {
+      {"SET s 1", {"set s"}},
+      {"HSET h f 1", {"hset h"}},
+      {"EXPIRE s 100", {"expire s"}},
+      {"RENAME s t", {"rename_from s", "rename_to t"}},
+      {"DEL t", {"del t"}},
+      {"HDEL h f", {"hdel h", "del h"}},
+      {"SET x 1 PX 30", {"set x", "expire x", "expired x"}},
+  };
+  for (const auto& [request, events] : cases) {
+    client(request);
+    for (const std::string& event : events) {
+      const std::string name = event.substr(0, event.find(' '));
+      const std::string key = event.substr(event.find(' ') + 1);
+      EXPECT_EQ(listener.reply(),
+                "[\"pmessage\", \"__key*__:*\", \"__keyspace@0__:" + key + "\", \"" + name + "\"]")
+          << request;
+      EXPECT_EQ(listener.reply(),
+                "[\"pmessage\", \"__key*__:*\", \"__keyevent@0__:" + name + "\", \"" + key + "\"]")
+          << request;
+    }
+  }
+}
+
+// --- Who may do what
+
+server::Users users(const char* password) {
+  server::Users users;
+  users.add({.name = "default", .password = digest_of(password)});
+  users.add({.name = "guest", .password = digest_of("guest"), .read_only = true});
+  return users;
+}
+
+TEST(Users, MustSayWhoTheyAre) {
+  ServedStore served{{.users = users("secret")}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
+  EXPECT_EQ(client("NONSENSE"), "ERR unknown command 'NONSENSE', with args beginning with: ");
+  EXPECT_THAT(client("HELLO 3"), StartsWith("NOAUTH HELLO must be called"));
+  EXPECT_EQ(client("AUTH wrong"), "WRONGPASS invalid username-password pair or user is disabled.");
+  EXPECT_EQ(client("AUTH nobody secret"),
+            "WRONGPASS invalid username-password pair or user is disabled.");
+  EXPECT_EQ(client("AUTH secret"), "OK");
+  EXPECT_EQ(client("SET a 1"), "OK");
+  EXPECT_EQ(client("RESET"), "RESET");
+  EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
+  EXPECT_THAT(client("HELLO 2 AUTH default secret"), HasSubstr("\"proto\", 2"));
+  EXPECT_EQ(client("GET a"), "\"1\"");
+}
+
+TEST(Users, ThatMayOnlyReadCannotWrite) {
+  ServedStore served{{.users = users("secret")}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("AUTH guest guest"), "OK");
+  EXPECT_EQ(client("GET a"), "(nil)");
+  EXPECT_EQ(client("SET a 1"), "NOPERM this user has no permissions to run the 'set' command");
+  EXPECT_EQ(client("MULTI"), "OK");
+  EXPECT_EQ(client("DEL a"), "NOPERM this user has no permissions to run the 'del' command");
+  EXPECT_EQ(client("EXEC"), "EXECABORT Transaction discarded because of previous errors.");
+  for (const server::Command& command : server::commands()) {
+    if (!command.has(server::kWrite) && !command.has(server::kAdmin)) continue;
+    std::vector<std::string> request(static_cast<std::size_t>(std::abs(command.arity)), "x");
+    request[0] = command.name;
+    EXPECT_THAT(client(request), StartsWith("NOPERM")) << command.name;
+  }
+}
+
+TEST(Users, HaveToWaitAfterManyWrongPasswords) {
+  ServedStore served{{.users = users("secret")}};
+  for (int i = 0; i < 10; ++i) EXPECT_THAT(served.client()("AUTH wrong"), StartsWith("WRONGPASS"));
+  EXPECT_THAT(served.client()("AUTH secret"), StartsWith("WRONGPASS"))
+      << "right, but it has to wait";
+}
+
+TEST(Users, CannotSendMuchBeforeTheySayWhoTheyAre) {
+  ServedStore served{{.users = users("secret")}};
+  TestClient client = served.client();
+  client.send("*1000\r\n");
+  EXPECT_EQ(client.reply(), "ERR Protocol error: unauthenticated multibulk length");
+  EXPECT_EQ(client.reply(), "(closed)");
+}
+
+// --- Deleted keys
+
+TEST(ProtectedKeys, ThatWereDeletedAreNotMadeAgain) {
+  const struct {
+    const char* name;
+    const char* gone;
+  } ends[] = {{"deleted", "DEL sess:1"},
+              {"unlinked", "UNLINK sess:1"},
+              {"renamed", "RENAME sess:1 sess:2"},
+              {"in a transaction", nullptr}};
+  using Then = server::BuriedKeys::Then;
+  for (const Then then : {Then::refuse, Then::ignore}) {
+    for (const auto& [name, gone] : ends) {
+      SCOPED_TRACE(name);
+      ServedStore served{{.buried = {.prefixes = {"sess:"}, .then = then}}};
+      TestClient client = served.client();
+      EXPECT_EQ(client("SET sess:1 data"), "OK");
+      if (gone != nullptr) {
+        client(gone);
+      } else {
+        client("MULTI");
+        client("DEL sess:1");
+        client("EXEC");
+      }
+      for (const char* save : {"SET sess:1 late", "SETEX sess:1 100 late", "HSET sess:1 f late",
+                               "SADD sess:1 late", "APPEND sess:1 late", "INCR sess:1",
+                               "GETSET sess:1 late", "MSET sess:1 late", "HINCRBY sess:1 f 1"}) {
+        const std::string reply = client(save);
+        if (then == Then::refuse)
+          EXPECT_EQ(reply, "ERR the session was deleted a short while ago (see --protect-prefix)");
+        else
+          EXPECT_THAT(reply, ::testing::Not(StartsWith("ERR"))) << save;
+        EXPECT_EQ(client("EXISTS sess:1"), "0") << save;
+      }
+      EXPECT_EQ(client("SET sess:3 new"), "OK");
+      EXPECT_EQ(client("SET lock 1"), "OK");
+      EXPECT_EQ(client("DEL lock"), "1");
+      EXPECT_EQ(client("SET lock 1"), "OK") << "other keys come and go";
+    }
+  }
+}
+
+TEST(ProtectedKeys, AreForgottenAfterAWhileAndOldestFirst) {
+  server::BuriedKeys keys{{.prefixes = {"s:"}, .time = 3600s, .keys_max = 3}};
+  for (const char* key : {"s:1", "s:2", "s:3", "s:4"}) keys.bury(key);
+  EXPECT_FALSE(keys.contains("s:1"));
+  EXPECT_TRUE(keys.contains("s:2"));
+  EXPECT_TRUE(keys.contains("s:4"));
+  server::BuriedKeys short_time{{.prefixes = {"s:"}, .time = 0s}};
+  short_time.bury("s:1");
+  EXPECT_FALSE(short_time.contains("s:1"));
+}
+
+// --- Bad input
+
+TEST(BadInput, EndsTheConnectionWithAReasonAndNothingElse) {
+  ServedStore served;
+  for (const auto& [bytes, reply] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"*x\r\n", "ERR Protocol error: invalid multibulk length"},
+           {"*2\r\n$3\r\nGET\r\n$-1\r\n", "ERR Protocol error: invalid bulk length"},
+           {"*1\r\n:1\r\n", "ERR Protocol error: expected '$', got ':'"}}) {
+    TestClient client = served.client();
+    client.send(bytes);
+    EXPECT_EQ(client.reply(), reply);
+    EXPECT_EQ(client.reply(), "(closed)");
+  }
+  EXPECT_EQ(served.client()("PING"), "PONG");
+}
+
+TEST(BadInput, OfATransactionIsBounded) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_EQ(client("MULTI"), "OK");
+  const std::string large(std::size_t{16} << 20, 'x');
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(client({"SET", "a", large}), "QUEUED");
+  EXPECT_EQ(client({"SET", "a", large}), "ERR the transaction is too large");
+  EXPECT_THAT(client("EXEC"), StartsWith("EXECABORT"));
+}
+
+TEST(Clients, CanBeListedAndKilled) {
+  ServedStore served;
+  TestClient client = served.client();
+  TestClient victim = served.client();
+  EXPECT_EQ(victim("CLIENT SETNAME victim"), "OK");
+  const std::string id = victim("CLIENT ID");
+  EXPECT_THAT(client("CLIENT LIST"), HasSubstr("name=victim"));
+  EXPECT_EQ(client("CLIENT KILL ID " + id), "1");
+  EXPECT_EQ(victim.reply(), "(closed)");
+  EXPECT_EQ(client("CLIENT KILL ID " + client("CLIENT ID")), "0") << "not oneself, unless asked";
+  EXPECT_EQ(client("CLIENT KILL 1.2.3.4:5"), "ERR No such client");
+}
+
+TEST(Clients, MayTurnRepliesOff) {
+  ServedStore served;
+  TestClient client = served.client();
+  client.request({"CLIENT", "REPLY", "OFF"});
+  client.request({"SET", "a", "1"});
+  EXPECT_EQ(client("CLIENT REPLY ON"), "OK");
+  client.request({"CLIENT", "REPLY", "SKIP"});
+  client.request({"GET", "a"});
+  EXPECT_EQ(client("GET a"), "\"1\"");
+}
+
+}  // namespace
+}  // namespace hybrid::testing
