@@ -9,9 +9,11 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <thread>
 
-#include "bench/rivals/rival.hpp"
+#include "bench/sure.hpp"
 
 namespace bench {
 
@@ -43,6 +45,19 @@ Server::~Server() {
 }
 
 std::size_t Server::resident_bytes() const { return resident_bytes_of(std::to_string(process_)); }
+
+double Server::processor_seconds() const {
+  std::ifstream in{"/proc/" + std::to_string(process_) + "/stat"};
+  std::string stat{std::istreambuf_iterator<char>{in}, {}};
+  // Behind the name, which may hold anything: fields 3 to 13, then user and system time.
+  std::istringstream fields{stat.substr(stat.rfind(')') + 1)};
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
 
 std::size_t resident_bytes_of(const std::string& process) {
   std::ifstream in{"/proc/" + process + "/statm"};

@@ -19,6 +19,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   std::size_t resident_bytes() const;
+  // That it has used so far.
+  double processor_seconds() const;
 
  private:
   pid_t process_;

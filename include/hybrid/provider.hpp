@@ -29,7 +29,9 @@ namespace hybrid {
 
 /// Counters of a store, since it was opened unless said otherwise.
 struct Stats {
-  std::uint64_t sessions = 0;     ///< alive now
+  std::uint64_t sessions = 0;  ///< alive now
+  std::uint64_t deadlines =
+      0;  ///< of them, how many have an Attribute::deadline; those just past it may be counted
   std::uint64_t segments = 0;     ///< log files now
   std::uint64_t log_bytes = 0;    ///< log bytes in use now
   std::uint64_t last_lsn = 0;     ///< the newest record's log sequence number

@@ -143,7 +143,7 @@ void Connection::on_ready(std::uint32_t events) {
 bool Connection::settle() noexcept {
   scheduled_ = false;
   guarded([this] {
-    if (again_ && phase_ == Phase::open && !paused_ && unsent() <= again_unsent_max_) {
+    if (again_is_due()) {
       again_ = false;
       feed_left();
     }
@@ -209,8 +209,8 @@ void Connection::shake_hands() {
   last_active_ = loop_->now();
   phase_ = Phase::open;
   make_handler();
-  if (receives())
-    receive();  // what came with the end of the handshake is not in the socket any more
+  // What came with the end of the handshake is not in the socket any more.
+  if (receives()) receive();
 }
 
 void Connection::make_handler() {
@@ -277,8 +277,7 @@ void Connection::finish_call() {
   }
   if (phase_ == Phase::draining && unsent() == 0) finish_output();
   if (output_is_lent_ && unsent() == 0) give_back_output();
-  const bool goes_on = again_ ? unsent() <= again_unsent_max_ : more_pending_;
-  if (goes_on && phase_ == Phase::open && !paused_) loop_->schedule(*this);
+  if (again_is_due() || (more_pending_ && receives())) loop_->schedule(*this);
   update_watch();
 }
 

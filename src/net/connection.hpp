@@ -155,6 +155,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void shake_hands();
   void make_handler();
   bool receives() const { return phase_ == Phase::open && !paused_ && !again_; }
+  bool again_is_due() const {
+    return again_ && phase_ == Phase::open && !paused_ && unsent() <= again_unsent_max_;
+  }
   void receive();
   Transferred receive_into(std::span<char> room);
   void feed(std::string_view input);

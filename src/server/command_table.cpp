@@ -103,6 +103,13 @@ constexpr Command kCommands[] = {
     {"unwatch",      1, kFast | kNotInScript,                          kNoKey,        unwatch,  "transactions", "Watches no key"},
     {"watch",       -2, kFast | kAtOnce | kNotInScript,                kAllArguments, watch,    "transactions", "Lets EXEC fail if a key is changed before"},
 
+    // --- scripts
+    {"eval",       -3, kNotInScript | kAllKeys, kNoKey, eval,       "scripting", "Runs a script"},
+    {"eval_ro",    -3, kNotInScript | kAllKeys, kNoKey, eval_ro,    "scripting", "Runs a script that may only read"},
+    {"evalsha",    -3, kNotInScript | kAllKeys, kNoKey, evalsha,    "scripting", "Runs a script by its SHA-1"},
+    {"evalsha_ro", -3, kNotInScript | kAllKeys, kNoKey, evalsha_ro, "scripting", "Runs a script that may only read, by its SHA-1"},
+    {"script",     -2, kNotInScript,            kNoKey, script,     "scripting", "About scripts"},
+
     // --- messages
     {"psubscribe",   -2, kSubscribed | kNotInScript, kNoKey, psubscribe,   "pubsub", "Listens to channels that match"},
     {"publish",       3, kFast,                      kNoKey, publish,      "pubsub", "Sends a message"},

@@ -88,6 +88,13 @@ void multi(Call& call);
 void unwatch(Call& call);
 void watch(Call& call);
 
+// --- script_commands.cpp
+void eval(Call& call);
+void eval_ro(Call& call);
+void evalsha(Call& call);
+void evalsha_ro(Call& call);
+void script(Call& call);
+
 // --- channel_commands.cpp
 void psubscribe(Call& call);
 void publish(Call& call);

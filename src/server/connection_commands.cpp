@@ -33,8 +33,9 @@ bool is_plain(std::string_view text) {
 void set_name(Call& call, std::string_view name) {
   if (!is_plain(name))
     refuse("ERR Client names cannot contain spaces, newlines or special characters.");
-  const MutexLock lock{call.client.info().mutex};
-  call.client.info().name = name;
+  ClientInfo& info = call.client.info();
+  const MutexLock lock{info.mutex};
+  info.name = name;
 }
 
 }  // namespace
@@ -263,12 +264,12 @@ constexpr std::size_t kMany = 1 << 20;
 const Subcommand kClientSubcommands[] = {
     {"getname", 2, 2,
      [](Call& call) {
-       const MutexLock lock{call.client.info().mutex};
-       const std::string& name = call.client.info().name;
-       if (name.empty())
+       ClientInfo& info = call.client.info();
+       const MutexLock lock{info.mutex};
+       if (info.name.empty())
          call.reply.null();
        else
-         call.reply.bulk(name);
+         call.reply.bulk(info.name);
      }},
     {"id", 2, 2,
      [](Call& call) { call.reply.integer(static_cast<std::int64_t>(call.client.info().id)); }},

@@ -138,6 +138,7 @@ class Keyspace {
   void for_each(unsigned database, const Visit& visit);
 
   Provider& provider() { return provider_; }
+  bool is_in_transaction() const { return transaction_ != nullptr; }
 
  private:
   Provider& provider_;

@@ -187,11 +187,14 @@ std::string info_cluster(Call&) { return Section{"Cluster"}.add("cluster_enabled
 
 std::string info_keyspace(Call& call) {
   Section section{"Keyspace"};
+  const auto stats = call.service.provider().stats();
   for (unsigned database = 0; database < kDatabases; ++database) {
     const std::uint64_t count = call.service.count(database);
     if (count == 0) continue;
-    section.add("db" + std::to_string(database),
-                "keys=" + std::to_string(count) + ",expires=0,avg_ttl=0");
+    // They are not told apart by database.
+    const std::uint64_t expiring = stats ? std::min(stats->deadlines, count) : 0;
+    section.add("db" + std::to_string(database), "keys=" + std::to_string(count) + ",expires=" +
+                                                     std::to_string(expiring) + ",avg_ttl=0");
   }
   return section.text();
 }

@@ -24,6 +24,7 @@
 #include "server/durable_replies.hpp"
 #include "server/key_locks.hpp"
 #include "server/keyspace.hpp"
+#include "server/scripts.hpp"
 #include "server/users.hpp"
 
 namespace hybrid::server {
@@ -100,6 +101,7 @@ class Service {
   DurableReplies& durable_replies() { return durable_replies_; }
   BuriedKeys& buried() { return buried_; }
   Users& users() { return users_; }
+  Scripts& scripts() { return scripts_; }
   ServiceCounters& counters() { return counters_; }
   EncodingLimits& encoding_limits() { return encoding_limits_; }
   const std::string& run_id() const { return run_id_; }
@@ -139,6 +141,7 @@ class Service {
   Users users_;
   BuriedKeys buried_;
   Channels channels_;
+  Scripts scripts_;
   ServiceCounters counters_;
   EncodingLimits encoding_limits_;
   std::atomic<std::uint32_t> notified_{0};

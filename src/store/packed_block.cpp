@@ -72,7 +72,6 @@ PackedBlock::Entry PackedBlock::entry_at(std::uint32_t offset) const {
 }
 
 std::optional<std::size_t> PackedBlock::slot_of(std::uint32_t tag, std::string_view key) const {
-  if (!memory_) return std::nullopt;
   if (small()) {
     const auto small_tag = static_cast<std::uint16_t>(tag);
     const std::span slots = small_slots();
@@ -90,6 +89,7 @@ std::optional<std::size_t> PackedBlock::slot_of(std::uint32_t tag, std::string_v
 }
 
 std::optional<std::string_view> PackedBlock::find(std::string_view key) const {
+  if (!memory_) return std::nullopt;
   const auto slot = slot_of(tag_of(key), key);
   if (!slot) return std::nullopt;
   return entry_at(offset_in(*slot)).value;
@@ -107,13 +107,14 @@ std::size_t PackedBlock::free_bytes() const {
 
 void PackedBlock::reserve(std::size_t bytes, std::size_t keys) {
   if (!memory_ && bytes == 0 && keys == 0) return;
-  if (memory_ && !wastes(bytes, keys)) {
-    const std::size_t free = free_bytes();
-    if (small() ? free >= bytes + keys * sizeof(SmallSlot)
-                : free >= bytes && large_slots().size() >= slots_min(count() + keys))
-      return;
-  }
+  if (memory_ && !wastes(bytes, keys) && has_room(bytes, keys)) return;
   rebuild(bytes, keys);
+}
+
+bool PackedBlock::has_room(std::size_t bytes, std::size_t keys) const {
+  const std::size_t free = free_bytes();
+  return small() ? free >= bytes + keys * sizeof(SmallSlot)
+                 : free >= bytes && large_slots().size() >= slots_min(count() + keys);
 }
 
 bool PackedBlock::wastes(std::size_t bytes, std::size_t keys) const {
@@ -216,19 +217,27 @@ void PackedBlock::erase_slot(std::size_t slot) {
 }
 
 void PackedBlock::set(std::string_view key, std::string_view value) {
-  HYBRID_ASSERT(memory_ != nullptr);
+  const bool had_room = try_set(key, value);
+  HYBRID_ASSERT(had_room);
+}
+
+bool PackedBlock::try_set(std::string_view key, std::string_view value) {
+  if (!memory_) return false;
   const std::uint32_t tag = tag_of(key);
   const auto slot = slot_of(tag, key);
+  const std::size_t needed = entry_bytes(key.size(), value.size());
   if (!slot) {
+    if (!has_room(needed, 1)) return false;
     add_slot(tag, add_entry(key, value));
     header().content_bytes += static_cast<std::uint32_t>(key.size() + value.size());
-    return;
+    return true;
   }
   const Entry entry = entry_at(offset_in(*slot));
   if (entry.value.size() == value.size()) {
     std::memcpy(const_cast<char*>(entry.value.data()), value.data(), value.size());
-    return;
+    return true;
   }
+  if (!has_room(needed, 0)) return false;
   header().content_bytes += static_cast<std::uint32_t>(value.size());
   header().content_bytes -= static_cast<std::uint32_t>(entry.value.size());
   const std::uint32_t offset = add_entry(key, value);
@@ -236,9 +245,11 @@ void PackedBlock::set(std::string_view key, std::string_view value) {
     small_slots()[*slot].offset = static_cast<std::uint16_t>(offset);
   else
     large_slots()[*slot].offset = offset;
+  return true;
 }
 
 void PackedBlock::erase(std::string_view key) {
+  if (!memory_) return;
   const auto slot = slot_of(tag_of(key), key);
   if (!slot) return;
   const Entry entry = entry_at(offset_in(*slot));

@@ -42,6 +42,8 @@ class PackedBlock {
   void reserve(std::size_t bytes, std::size_t keys);
 
   void set(std::string_view key, std::string_view value);
+  // The same, if there is room; else false, and nothing changed.
+  bool try_set(std::string_view key, std::string_view value);
   void erase(std::string_view key);
   void clear();
 
@@ -102,11 +104,12 @@ class PackedBlock {
     }
   }
   Entry entry_at(std::uint32_t offset) const;
-  // Which slot is the key's; nothing if it is absent.
+  // Which slot is the key's; nothing if it is absent. There is memory.
   std::optional<std::size_t> slot_of(std::uint32_t tag, std::string_view key) const;
   std::uint32_t offset_in(std::size_t slot) const {
     return small() ? small_slots()[slot].offset : large_slots()[slot].offset;
   }
+  bool has_room(std::size_t bytes, std::size_t keys) const;
   // How many bytes are free between the directory and the entries.
   std::size_t free_bytes() const;
   std::uint32_t add_entry(std::string_view key, std::string_view value);

@@ -1,6 +1,13 @@
 // Builds the table from the log. Called once, by the opening thread, with the directory's lock; writes nothing.
+//
+// The records of some frames are a *batch*: those to come are fetched into the cache while others are applied. With a large log a
+// second thread reads, checks and splits the next batches meanwhile.
+//   V1  Records are applied by the calling thread, in the order of the log, so what is wrong first is what is reported.
+//   V2  What was read and not applied yet takes a few MiB, or what the largest frames take.
+// Not by more threads: blocks would be in their heaps, which those who change them later do not allocate from.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -16,8 +23,16 @@ struct Recovered {
   RecoveryReport report;
 };
 
-// `corrupt` if the log is damaged, with segment, offset and LSNs; else read_log()'s errors.
+enum class ReadAhead : std::uint8_t {
+  if_worth_it,  // where there is a processor for it, and the log is not small
+  never,
+  always,
+};
+
+// `corrupt` if the log is damaged, with segment, offset and LSNs; else read_log()'s errors. `on_progress` may be empty, and is called
+// from this thread.
 Result<Recovered> recover(io::FileSystem& files, const std::string& directory, Table& table,
-                          const std::function<void(const RecoveryReport&)>& on_progress);
+                          const std::function<void(const RecoveryReport&)>& on_progress,
+                          ReadAhead read_ahead = ReadAhead::if_worth_it);
 
 }  // namespace hybrid::store

@@ -1,5 +1,8 @@
 #include "store/replay.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "hybrid/params.hpp"
 #include "store/attributes.hpp"
 
@@ -8,9 +11,10 @@ namespace {
 
 using scf::Op;
 
-// What holds for the block after every change: a limit, and that the table knows the deadline in it.
-const char* conclude(Entry& entry) {
+// What holds for the block after every change: a limit, and that the table knows the deadline in it, if that may have moved.
+const char* conclude(Entry& entry, bool deadline_moved) {
   if (entry.block.content_bytes() > kSessionBytesMax) return "a session larger than any is";
+  if (!deadline_moved) return nullptr;
   const auto value = entry.block.find(attribute_key(Attribute::deadline));
   if (!value) {
     entry.set_deadline(Entry::kNever);
@@ -23,10 +27,42 @@ const char* conclude(Entry& entry) {
   return nullptr;
 }
 
-void set(PackedBlock& block, std::string_view key, std::string_view value) {
-  const std::size_t room = block.room_for(key, value);
-  block.reserve(room, room == 0 ? 0 : 1);
-  block.set(key, value);
+bool sets(const scf::ChangeView& change) {
+  return change.kind == scf::ChangeKind::create || change.kind == scf::ChangeKind::update;
+}
+
+// For all that `changes` may set, so that the block is made anew at most once.
+void reserve(PackedBlock& block, std::span<const scf::ChangeView> changes) {
+  std::size_t bytes = 0;
+  std::size_t keys = 0;
+  for (const scf::ChangeView& change : changes) {
+    if (change.kind == scf::ChangeKind::clear) break;
+    if (!sets(change)) continue;
+    const std::size_t room = block.room_for(change.key, change.value);
+    bytes += room;
+    keys += room == 0 ? 0 : 1;
+  }
+  block.reserve(bytes, keys);
+}
+
+void apply(PackedBlock& block, std::span<const scf::ChangeView> changes) {
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto& [kind, key, value] = changes[i];
+    switch (kind) {
+      case scf::ChangeKind::create:
+      case scf::ChangeKind::update:
+        if (block.try_set(key, value)) break;
+        reserve(block, changes.subspan(i));
+        block.set(key, value);
+        break;
+      case scf::ChangeKind::erase: block.erase(key); break;
+      case scf::ChangeKind::clear: block.clear(); break;
+    }
+  }
+}
+
+bool may_move_deadline(const scf::ChangeView& change) {
+  return change.kind == scf::ChangeKind::clear || change.key == attribute_key(Attribute::deadline);
 }
 
 }  // namespace
@@ -43,59 +79,96 @@ const char* Replay::apply(const scf::Record& record, scf::Lsn lsn, Millis time) 
   return "an unknown operation";
 }
 
+const char* Replay::apply(std::span<const scf::Record> records, std::size_t i, scf::Lsn lsn,
+                          Millis time) {
+  if (i % kGroup == 0) prefetch_after(records, i);
+  guess_ = std::exchange(ahead_[i % ahead_.size()], nullptr);
+  const char* const wrong = apply(records[i], lsn, time);
+  guess_ = nullptr;
+  return wrong;
+}
+
+void Replay::prefetch_after(std::span<const scf::Record> records, std::size_t i) {
+  const auto for_group = [&](std::size_t ahead, auto&& fn) {
+    const std::size_t begin = i == 0 ? 0 : i + ahead * kGroup;
+    const std::size_t end = std::min(records.size(), i + (ahead + 1) * kGroup);
+    for (std::size_t j = begin; j < end; ++j) fn(j);
+  };
+  const auto like_before = [&](std::size_t j) {
+    return j > 0 && records[j].sid == records[j - 1].sid;
+  };
+  for_group(3, [&](std::size_t j) {
+    if (!like_before(j)) table_.prefetch_slot_alone(records[j].sid);
+  });
+  for_group(2, [&](std::size_t j) {
+    ahead_[j % ahead_.size()] = like_before(j) ? ahead_[(j - 1) % ahead_.size()]
+                                               : table_.prefetch_entry_alone(records[j].sid);
+  });
+  for_group(1, [&](std::size_t j) {
+    if (Entry* const entry = ahead_[j % ahead_.size()]) entry->prefetch_rest();
+  });
+}
+
+Entry* Replay::find(const Digest& sid) {
+  // What lives is in the index, and nobody else changes that.
+  if (guess_ != nullptr && guess_->state == State::live && guess_->digest == sid) return guess_;
+  const EntryRef found = table_.find(sid);
+  return found ? &*found : nullptr;
+}
+
 const char* Replay::absent() const {
   return lost_start_ ? nullptr : "it is of a session that does not live";
 }
 
-EntryRef Replay::add(const Digest& sid, scf::Lsn lsn, Millis time) HYBRID_NO_ANALYSIS {
-  auto [entry, added] = table_.find_or_add(sid, time);
-  if (!added) return {};
+Entry* Replay::add(const Digest& sid, scf::Lsn lsn, Millis time) HYBRID_NO_ANALYSIS {
+  const auto [entry, added] = table_.find_or_add(sid, time);
+  if (!added) return nullptr;
   entry->state = State::live;
   entry->anchor().store(lsn.value, std::memory_order_relaxed);
   entry->writer.unlock();
   table_.live.fetch_add(1, std::memory_order_relaxed);
-  return entry;
+  return &*entry;
 }
 
-void Replay::remove(const EntryRef& entry) {
-  entry->die(State::dead);
-  table_.remove(*entry);
+void Replay::remove(Entry& entry) {
+  entry.die(State::dead);
+  table_.remove(entry);
   table_.live.fetch_sub(1, std::memory_order_relaxed);
 }
 
 const char* Replay::create(const scf::Record& record, scf::Lsn lsn, Millis time) {
   if (record.data.empty())
-    return add(record.sid, lsn, time) ? nullptr : "it creates a session that lives";
+    return add(record.sid, lsn, time) != nullptr ? nullptr : "it creates a session that lives";
   const auto image = scf::parse_image(record.data);
   if (!image) return "a malformed image";
   if (!is_time(image->created) || !is_time(image->last_access)) return "a time that cannot be";
-  if (const EntryRef before = table_.find(record.sid)) remove(before);
-  const EntryRef entry = add(record.sid, lsn, time);
-  entry->set_times(image->created, image->last_access);
-  entry->rest().version = image->version;
+  if (Entry* const before = find(record.sid)) remove(*before);
+  Entry& entry = *add(record.sid, lsn, time);
+  entry.set_times(image->created, image->last_access);
+  entry.rest().version = image->version;
   std::size_t bytes = 0;
   for (const auto& [key, value] : image->entries)
     bytes += PackedBlock::entry_bytes(key.size(), value.size());
-  table_.change_block(*entry, [&](PackedBlock& block) {
+  table_.change_block(entry, [&](PackedBlock& block) {
     block.reserve(bytes, image->entries.size());
     for (const auto& [key, value] : image->entries) block.set(key, value);
   });
-  return conclude(*entry);
+  return conclude(entry, true);
 }
 
 const char* Replay::destroy(const scf::Record& record) {
   if (!record.data.empty()) return "a malformed destroy";
-  const EntryRef entry = table_.find(record.sid);
-  if (!entry) return absent();
-  remove(entry);
+  Entry* const entry = find(record.sid);
+  if (entry == nullptr) return absent();
+  remove(*entry);
   return nullptr;
 }
 
 const char* Replay::change_id(const scf::Record& record) HYBRID_NO_ANALYSIS {
   const auto new_sid = scf::parse_new_sid(record.data);
   if (!new_sid) return "a malformed change of id";
-  const EntryRef entry = table_.find(record.sid);
-  if (!entry) return absent();
+  Entry* const entry = find(record.sid);
+  if (entry == nullptr) return absent();
   auto [placeholder, added] = table_.find_or_add(*new_sid, 0);
   if (!added) return "it changes an id to one that lives";
   placeholder->die(State::dead);
@@ -107,19 +180,12 @@ const char* Replay::change_id(const scf::Record& record) HYBRID_NO_ANALYSIS {
 const char* Replay::modify(const scf::Record& record, Millis time) {
   const auto changes = scf::parse_changes(record.data);
   if (!changes) return "malformed changes";
-  const EntryRef entry = table_.find(record.sid);
-  if (!entry) return absent();
-  table_.change_block(*entry, [&](PackedBlock& block) {
-    for (const scf::ChangeView& change : *changes) {
-      switch (change.kind) {
-        case scf::ChangeKind::create:
-        case scf::ChangeKind::update: set(block, change.key, change.value); break;
-        case scf::ChangeKind::erase: block.erase(change.key); break;
-        case scf::ChangeKind::clear: block.clear(); break;
-      }
-    }
-  });
-  if (const char* const wrong = conclude(*entry)) return wrong;
+  Entry* const entry = find(record.sid);
+  if (entry == nullptr) return absent();
+  table_.change_block(*entry,
+                      [&](PackedBlock& block) { store::apply(block, std::span{*changes}); });
+  const bool deadline_moved = std::ranges::any_of(*changes, may_move_deadline);
+  if (const char* const wrong = conclude(*entry, deadline_moved)) return wrong;
   ++entry->rest().version;
   entry->access.store(time, std::memory_order_relaxed);
   entry->logged_access().store(time, std::memory_order_relaxed);
@@ -132,8 +198,9 @@ const char* Replay::touch(const scf::Record& record) {
   for (const scf::Touch& touch : *touches) {
     // Its session may have been destroyed or have changed its id while the batch was made.
     if (!is_time(touch.last_access)) return "a time that cannot be";
-    const EntryRef entry = table_.find(touch.sid);
-    if (!entry || touch.last_access <= entry->access.load(std::memory_order_relaxed)) continue;
+    Entry* const entry = find(touch.sid);
+    if (entry == nullptr || touch.last_access <= entry->access.load(std::memory_order_relaxed))
+      continue;
     entry->access.store(touch.last_access, std::memory_order_relaxed);
     entry->logged_access().store(touch.last_access, std::memory_order_relaxed);
   }

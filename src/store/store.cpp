@@ -598,6 +598,7 @@ Result<Stats> EmbeddedStore::stats() {
   const auto sessions = size();
   if (!sessions) return std::unexpected(sessions.error());
   stats.sessions = *sessions;
+  stats.deadlines = table_->deadlines.load(std::memory_order_relaxed);
   stats.expired = expired_.load(std::memory_order_relaxed);
   stats.recovery = recovery_;
   if (log_) {

@@ -31,7 +31,9 @@ void Entry::set_deadline(Millis deadline) {
   if (deadlines == nullptr) return;
   // In one order with the sweep's raising of the floor: see set_times().
   (*deadlines)[slot].store(deadline, std::memory_order_seq_cst);
-  has_deadline.store(deadline != kNever, std::memory_order_seq_cst);
+  const bool had_one = has_deadline.exchange(deadline != kNever, std::memory_order_seq_cst);
+  if (had_one != (deadline != kNever))
+    chunk().table->deadlines.fetch_add(had_one ? std::size_t{0} - 1 : 1, std::memory_order_relaxed);
   if (deadline != kNever) lower(chunk().floors->deadline, deadline);
 }
 
@@ -62,6 +64,21 @@ Entry* Table::Shard::find(const Digest& digest) {
     if (slots[i].entry()->digest == digest) return slots[i].entry();
   }
   return nullptr;
+}
+
+void Table::Shard::prefetch_slot(const Digest& digest) const {
+  if (!slots.empty()) __builtin_prefetch(&slots[home(hash_in_shard(digest))]);
+  asm volatile(
+      "");  // else g++ takes this for a function that does nothing, and leaves calls of it out
+}
+
+Entry* Table::Shard::prefetch_entry(const Digest& digest) const {
+  if (slots.empty()) return nullptr;
+  const std::uint32_t hash = hash_in_shard(digest);
+  std::size_t i = home(hash);
+  while (!slots[i].empty() && slots[i].hash() != hash) i = after(i);
+  slots[i].prefetch();
+  return slots[i].entry();
 }
 
 void Table::Shard::insert(const Slot& slot) {
@@ -121,17 +138,19 @@ EntryRef Table::find(const Digest& digest) {
 void Table::prefetch_slot(const Digest& digest) {
   Shard& shard = shard_of(digest);
   const SpinLockGuard lock{shard.mutex};
-  if (!shard.slots.empty()) __builtin_prefetch(&shard.slots[shard.home(hash_in_shard(digest))]);
+  shard.prefetch_slot(digest);
 }
 
 void Table::prefetch_entry(const Digest& digest) {
   Shard& shard = shard_of(digest);
-  const std::uint32_t hash = hash_in_shard(digest);
   const SpinLockGuard lock{shard.mutex};
-  if (shard.slots.empty()) return;
-  std::size_t i = shard.home(hash);
-  while (!shard.slots[i].empty() && shard.slots[i].hash() != hash) i = shard.after(i);
-  shard.slots[i].prefetch();
+  shard.prefetch_entry(digest);
+}
+
+void Table::prefetch_slot_alone(const Digest& digest) { shard_of(digest).prefetch_slot(digest); }
+
+Entry* Table::prefetch_entry_alone(const Digest& digest) {
+  return shard_of(digest).prefetch_entry(digest);
 }
 
 std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {

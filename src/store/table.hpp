@@ -182,6 +182,10 @@ class Table {
   // For who will look up several at once: the slot's cache line, then the entry's and the block's, once the slot's is there.
   void prefetch_slot(const Digest& digest);
   void prefetch_entry(const Digest& digest);
+  // The same for who has the table for itself, without a lock, which would wait for earlier misses. Returns which entry it is: a guess,
+  // by a part of the digest; null if it is surely not there.
+  void prefetch_slot_alone(const Digest& digest) HYBRID_NO_ANALYSIS;
+  Entry* prefetch_entry_alone(const Digest& digest) HYBRID_NO_ANALYSIS;
 
   // The entry in the index and false, or a new one, pending, and true; then the caller holds its writer lock.
   std::pair<EntryRef, bool> find_or_add(const Digest& digest, Millis now) HYBRID_NO_ANALYSIS;
@@ -234,6 +238,8 @@ class Table {
 
   // Live entries, as the caller counts them.
   std::atomic<std::size_t> live{0};
+  // Entries with a deadline of their own.
+  std::atomic<std::size_t> deadlines{0};
 
   // Calls fn(Chunk&) for all; new ones may or may not be included.
   template <class F>
@@ -297,6 +303,8 @@ class Table {
     std::vector<Slot> slots HYBRID_GUARDED_BY(mutex);
 
     Entry* find(const Digest& digest) HYBRID_REQUIRES(mutex);
+    void prefetch_slot(const Digest& digest) const HYBRID_REQUIRES(mutex);
+    Entry* prefetch_entry(const Digest& digest) const HYBRID_REQUIRES(mutex);
     void insert(const Slot& slot) HYBRID_REQUIRES(mutex);
     std::size_t slot_of(const Entry& entry) HYBRID_REQUIRES(mutex);
     void erase(const Entry& entry) HYBRID_REQUIRES(mutex);

@@ -1,6 +1,5 @@
 // What a handler can rely on.
 #include <malloc.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -106,9 +105,9 @@ TEST_F(Connection, LosesNotItsLastAnswerWhileThePeerGoesOnSending) {
                    })}};
   const std::uint16_t port = tcp.listen_tcp("127.0.0.1", 0).value();
   ASSERT_TRUE(tcp.start());
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 5; ++round) {
     auto one = Client::tcp("127.0.0.1", port);
-    one.send("wrong\n" + std::string(kMegabyte, 'x'));
+    one.send("wrong\n" + std::string(20 * kMegabyte, 'x'));  // more than the system keeps
     one.end_sending();
     EXPECT_EQ(one.receive_all(), "-ERR no\r\n");
   }
@@ -308,15 +307,9 @@ TEST_F(Connection, RestsWhileItIsPausedAndItsPeerIsGone) {
     kept();
     one.send("rest");
   }
-  const auto processor_time = [] {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return std::chrono::seconds{usage.ru_utime.tv_sec + usage.ru_stime.tv_sec} +
-           std::chrono::microseconds{usage.ru_utime.tv_usec + usage.ru_stime.tv_usec};
-  };
   const auto before = processor_time();
   std::this_thread::sleep_for(300ms);
-  EXPECT_LT(processor_time() - before, 150ms) << "it does not ask again and again";
+  EXPECT_LT(processor_time() - before, 30ms) << "it does not ask again and again";
   on_loop(0, [](net::Connection& c) { c.resume_reading(); });
   EXPECT_TRUE(eventually([&] { return server().connections() == 0; }));
   EXPECT_EQ(bytes, 4) << "what was sent before the peer went";
@@ -391,9 +384,12 @@ TEST_F(Connection, ClosesAnotherOfItsLoopFromAHandler) {
   victim.send("keep\n");
   EXPECT_EQ(victim.receive(4), "done");
   auto killer = client();
-  killer.send("tell\nkill\n");
-  EXPECT_EQ(killer.receive(8), "donedone");
-  victim.receive_all();
+  killer.send("tell\n");
+  EXPECT_EQ(killer.receive(4), "done");
+  EXPECT_EQ(victim.receive(4), "told");
+  killer.send("kill\n");
+  EXPECT_EQ(killer.receive(4), "done");
+  EXPECT_EQ(victim.receive_all(), "");
   EXPECT_TRUE(eventually([&] { return server().connections() == 1; }));
 }
 

@@ -23,6 +23,16 @@ std::string outcome(const Result<T>& result) {
   return std::string{result ? "fine" : to_string(result.error().code())};
 }
 
+// A unix socket with a name, on which nobody listens yet.
+net::Socket bound(const std::string& path) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::strncpy(name.sun_path, path.c_str(), sizeof name.sun_path - 1);
+  net::Socket socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  EXPECT_EQ(::bind(socket.descriptor(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  return socket;
+}
+
 struct Listen : NetTest {
   Listen() { make({.loops = 1, .make_handler = echo()}); }
 
@@ -102,13 +112,7 @@ TEST_F(Listen, SaysWhatIsWrongWithAPath) {
 }
 
 TEST_F(Listen, ReplacesASocketThatNobodyListensOn) {
-  {
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    std::strncpy(name.sun_path, path().c_str(), sizeof name.sun_path - 1);
-    const net::Socket dead{::socket(AF_UNIX, SOCK_STREAM, 0)};
-    ASSERT_EQ(::bind(dead.descriptor(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
-  }
+  bound(path());  // and gone
   ASSERT_TRUE(std::filesystem::is_socket(path()));
   ASSERT_EQ(outcome(server().listen_unix(path())), "fine");
   ASSERT_EQ(outcome(server().start()), "fine");
@@ -125,6 +129,14 @@ TEST_F(Listen, LeavesASocketThatSomebodyListensOn) {
     EXPECT_THAT(got.error().message(), HasSubstr(path()));
   }
   expect_echo();
+}
+
+TEST_F(Listen, LeavesASocketWhoseQueueIsFull) {
+  const net::Socket other = bound(path());
+  ASSERT_EQ(::listen(other.descriptor(), 0), 0);
+  const auto waits = client();
+  EXPECT_EQ(outcome(server().listen_unix(path())), "locked");
+  EXPECT_TRUE(std::filesystem::exists(path()));
 }
 
 TEST_F(Listen, RemovesItsSocketButNotOnesInItsPlace) {
@@ -151,11 +163,7 @@ TEST_F(Listen, LetsOnlyThoseConnectThatItWasTold) {
 }
 
 TEST_F(Listen, AdoptsASocketThatListensAlready) {
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  std::strncpy(name.sun_path, path().c_str(), sizeof name.sun_path - 1);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  const int fd = ::dup(bound(path()).descriptor());
   ASSERT_EQ(::listen(fd, 10), 0);
   ASSERT_EQ(outcome(server().adopt(fd, make_certificate(directory.path()))), "fine");
   EXPECT_THAT(server().addresses(), ElementsAre("unix:" + path())) << "TLS is for TCP";

@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -14,6 +16,13 @@
 #include <future>
 
 namespace hybrid::testing {
+
+std::chrono::microseconds processor_time() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::chrono::seconds{usage.ru_utime.tv_sec + usage.ru_stime.tv_sec} +
+         std::chrono::microseconds{usage.ru_utime.tv_usec + usage.ru_stime.tv_usec};
+}
 
 // --- Client
 
@@ -58,6 +67,7 @@ Client Client::tcp(const std::string& address, std::uint16_t port) {
     throw std::runtime_error("no such address: " + address);
   Client client{connected(found->ai_addr, found->ai_addrlen)};
   ::freeaddrinfo(found);
+  client.set_tcp_option(TCP_NODELAY, 1);
   return client;
 }
 
@@ -72,7 +82,7 @@ bool Client::visits(const std::string& path) {
   return ::connect(socket.descriptor(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
 }
 
-Client Client::tls(std::uint16_t port, int version_max) {
+Client Client::tls(std::uint16_t port, int version_max, std::string_view first) {
   Client client = tcp("127.0.0.1", port);
   client.tls_ = std::make_shared<Tls>();
   if (version_max != 0) {
@@ -82,7 +92,10 @@ Client Client::tls(std::uint16_t port, int version_max) {
   }
   client.tls_->session = ::SSL_new(client.tls_->context);
   ::SSL_set_fd(client.tls_->session, client.descriptor());
+  if (!first.empty()) client.set_tcp_option(TCP_CORK, 1);  // the hello goes 200 ms later
   ::SSL_connect(client.tls_->session);
+  client.send(first);
+  client.set_tcp_option(TCP_CORK, 0);
   return client;
 }
 
@@ -93,6 +106,10 @@ std::string Client::tls_version() const {
 
 bool Client::renegotiates() {
   return ::SSL_renegotiate(tls_->session) == 1 && ::SSL_do_handshake(tls_->session) == 1;
+}
+
+void Client::set_tcp_option(int option, int value) {
+  EXPECT_EQ(::setsockopt(descriptor(), IPPROTO_TCP, option, &value, sizeof value), 0);
 }
 
 void Client::send(std::string_view bytes) {

@@ -22,6 +22,9 @@ namespace hybrid::testing {
 
 using namespace std::chrono_literals;
 
+// How much processor time this process used so far.
+std::chrono::microseconds processor_time();
+
 // Whether `condition` comes true within 20 s.
 template <class Condition>
 bool eventually(Condition condition) {
@@ -39,7 +42,8 @@ class Client {
   static Client unix_path(const std::string& path);
   // Connects to it and goes; whether that was possible.
   static bool visits(const std::string& path);
-  static Client tls(std::uint16_t port, int version_max = 0);  // to 127.0.0.1
+  // To 127.0.0.1. With `first`, that arrives together with the end of the handshake.
+  static Client tls(std::uint16_t port, int version_max = 0, std::string_view first = {});
 
   Client(Client&& other) noexcept = default;
   ~Client();
@@ -63,6 +67,7 @@ class Client {
 
  private:
   explicit Client(net::Socket socket);
+  void set_tcp_option(int option, int value);
   std::ptrdiff_t receive_some(char* to, std::size_t size);
 
   net::Socket socket_;

@@ -188,7 +188,7 @@ TEST_F(Server, ClosesThoseThatItsFactoryDoesNotWant) {
 
 TEST_F(Server, ClosesIdleConnectionsButNotThoseThatMayBeSilent) {
   start(net::Server::Config{
-      .limits = {.idle_timeout = 1s},
+      .limits = {.idle_timeout = 2s},
       .make_handler = lines([](net::Connection& connection, std::string_view line) {
         connection.allow_silence(line == "wait");
         connection.output() += line;
@@ -200,14 +200,14 @@ TEST_F(Server, ClosesIdleConnectionsButNotThoseThatMayBeSilent) {
   const auto began = std::chrono::steady_clock::now();
   auto idle = client();
   std::thread chatter{[&] {
-    for (int i = 0; i < 15; ++i) {
+    for (int i = 0; i < 27; ++i) {
       active.send("x\n");
       EXPECT_EQ(active.receive(1), "x");
       std::this_thread::sleep_for(100ms);
     }
   }};
   EXPECT_EQ(idle.receive_all(), "");
-  EXPECT_GE(std::chrono::steady_clock::now() - began, 900ms);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 1900ms);
   chatter.join();
   EXPECT_EQ(server().connections(), 2U);
   waits.send("go\n");
@@ -233,12 +233,9 @@ TEST_F(Server, RestsWithoutDescriptorsAndGoesOnWithThem) {
   auto third = client();
   third.send("z");
   EXPECT_TRUE(eventually([&] { return !log_lines().empty(); }));
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto switches = usage.ru_nvcsw + usage.ru_nivcsw;
+  const auto before_rest = processor_time();
   std::this_thread::sleep_for(300ms);
-  ::getrusage(RUSAGE_SELF, &usage);
-  EXPECT_LT(usage.ru_nvcsw + usage.ru_nivcsw - switches, 1000);
+  EXPECT_LT(processor_time() - before_rest, 30ms) << "it does not ask again and again";
   first.send("x");
   EXPECT_EQ(first.receive(1), "x") << "those that are there are served";
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);

@@ -100,40 +100,54 @@ TEST_F(Tls, MakesTheHandlerAfterTheHandshake) {
   EXPECT_EQ(one.receive(7), "welcome");
 }
 
-// What TLS has decrypted does not make the socket readable any more.
-TEST_F(Tls, ForgetsNothingThatCameWhileReadingWasPaused) {
-  serve({}, handlers([this](net::Connection& connection, std::string_view input) -> std::size_t {
-          if (input.starts_with("pause")) {
-            keep(connection);
-            connection.pause_reading();
-            return 5;
-          }
-          connection.output() += input;
-          connection.allow_all();
-          return input.size();
-        }));
-  auto one = Client::tls(port);
-  const std::string many(200'000, 'x');
-  one.send("pause" + many);
-  on_loop(0, [](net::Connection& c) { c.resume_reading(); });
-  EXPECT_TRUE(one.receive(many.size()) == many);
+TEST_F(Tls, ForgetsNothingThatCameWithTheEndOfTheHandshake) {
+  serve();
+  auto one = Client::tls(port, TLS1_3_VERSION, "early");
+  EXPECT_EQ(one.receive(5), "early");
 }
 
-TEST_F(Tls, AnswersWhatCameBeforeTheEndWhateverTheHandlerIsWaitingFor) {
-  serve({}, handlers([this](net::Connection& connection, std::string_view input) -> std::size_t {
-          if (input.starts_with("pause")) {
-            keep(connection);
-            connection.pause_reading();
-            return 5;
-          }
-          connection.output() += input;
-          connection.allow_all();
-          return input.size();
-        }));
+// Echoes, but pauses reading at "pause" and keeps the connection, for the test to resume it.
+struct TlsPaused : Tls {
+  TlsPaused() {
+    serve({}, handlers([this](net::Connection& connection, std::string_view input) -> std::size_t {
+            if (input.starts_with("pause")) {
+              keep(connection);
+              connection.pause_reading();
+              return 5;
+            }
+            connection.output() += input;
+            connection.allow_all();
+            return input.size();
+          }));
+  }
+  void resume(std::size_t index) {
+    on_loop(index, [](net::Connection& c) { c.resume_reading(); });
+  }
+};
+
+// What TLS has read already does not make the socket readable: the last bytes here, behind a full buffer.
+TEST_F(TlsPaused, ForgetsNothingThatCameWhileReadingWasPaused) {
+  std::size_t index = 0;
+  for (const std::size_t size : {1U, 65'536U, 65'537U, 65'636U, 66'000U, 131'172U, 200'000U}) {
+    auto one = Client::tls(port);
+    one.send("pause");
+    kept(index);
+    const std::string many(size, 'x');
+    one.send(many);
+    resume(index++);
+    EXPECT_TRUE(one.receive(size) == many) << size;
+  }
+}
+
+TEST_F(TlsPaused, AnswersWhatCameBeforeTheEndWhateverTheHandlerIsWaitingFor) {
   auto one = Client::tls(port);
-  one.send("pause and answer");
+  one.send("pause");
+  kept(0);
+  one.send("pause and answer");  // with the end, in one piece
   one.end_sending();
-  on_loop(0, [](net::Connection& c) { c.resume_reading(); });
+  resume(0);
+  kept(1);
+  resume(1);
   EXPECT_EQ(one.receive_all(), " and answer");
 }
 

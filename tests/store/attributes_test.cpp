@@ -131,6 +131,7 @@ TEST(Deadline, IsSweptAtItsTime) {
     EXPECT_EQ(store->size().value(), static_cast<std::size_t>(kSessions - second));
     store->run_duties();
     EXPECT_EQ(store->stats()->expired, static_cast<std::size_t>(second));
+    EXPECT_EQ(store->stats()->deadlines, static_cast<std::size_t>(kSessions - second));
     store.advance(100s);
   }
 }

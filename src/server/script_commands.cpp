@@ -1,0 +1,250 @@
+// Scripts: EVAL and what belongs to it.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "server/commands.hpp"
+#include "server/lua_state.hpp"
+#include "server/numbers.hpp"
+#include "server/scripts.hpp"
+#include "server/transaction.hpp"
+
+namespace hybrid::server {
+namespace {
+
+// The thread's own, with what it has compiled; another one once it is spent.
+LuaState& interpreter() {
+  thread_local std::unique_ptr<LuaState> lua;
+  if (lua == nullptr || lua->is_spent()) {
+    lua.reset();
+    lua = std::make_unique<LuaState>();
+  }
+  return *lua;
+}
+
+// Calls the commands of one script for the client that sent it. What they change is kept back in a transaction, so that each
+// session's changes are one record of the log: after a crash no counter is there without the deadline that it was given.
+class ScriptCaller final : public LuaState::Caller {
+ public:
+  ScriptCaller(Call& call, bool only_reads)
+      : client_(call.client),
+        running_(call.service.scripts()),
+        only_reads_(only_reads),
+        protocol_(client_.protocol()),
+        database_(client_.database()) {
+    // Within EXEC it is that of EXEC.
+    if (call.keys.is_in_transaction()) {
+      keys_ = &call.keys;
+    } else {
+      transaction_.emplace(call.service.provider());
+      keys_ = &own_keys_.emplace(call.service.provider(), *transaction_);
+    }
+  }
+  ScriptCaller(const ScriptCaller&) = delete;
+  ScriptCaller& operator=(const ScriptCaller&) = delete;
+  ~ScriptCaller() override {
+    client_.set_protocol(protocol_);
+    if (client_.database() != database_) client_.select(database_);
+  }
+
+  void call(std::span<const std::string_view> arguments, int protocol,
+            std::string& reply) override {
+    const Command* const command = find_command(arguments[0]);
+    if (const char* const why = refusal(command, arguments)) {
+      resp::ReplyWriter{reply, protocol}.error(why);
+      return;
+    }
+    client_.set_protocol(protocol);
+    try {
+      // A command that names no keys looks at the store itself.
+      if (command->keys.first == 0) commit();
+      client_.run(*command, arguments, *keys_, reply);
+    } catch (const ReplyError& error) {
+      resp::ReplyWriter{reply, protocol}.error(error.text());
+    }
+  }
+
+  std::optional<bool> may_call(std::span<const std::string_view> arguments) override {
+    const Command* const command = find_command(arguments[0]);
+    if (command == nullptr) return std::nullopt;
+    return is_allowed(*command);
+  }
+
+  bool is_killed() const override { return running_.is_killed(); }
+
+  void commit() {
+    if (transaction_) transaction_->commit();
+  }
+
+ private:
+  bool is_allowed(const Command& command) const {
+    return !client_.user()->read_only || (!command.has(kWrite) && !command.has(kAdmin));
+  }
+
+  const char* refusal(const Command* command, std::span<const std::string_view> arguments) {
+    if (command == nullptr) return "ERR Unknown Redis command called from script";
+    if (!command->takes(arguments.size()))
+      return "ERR Wrong number of args calling Redis command from script";
+    if (command->has(kNotInScript)) return "ERR This Redis command is not allowed from script";
+    if (!is_allowed(*command))
+      return "ERR The user executing the script can't run this command or subcommand";
+    // To Redis, which sends messages to its replicas, PUBLISH is a write.
+    if (only_reads_ && (command->has(kWrite) || command->run == publish))
+      return "ERR Write commands are not allowed from read-only scripts.";
+    if (command->has(kWrite) && !running_.note_write())
+      return "ERR Script killed by user with SCRIPT KILL.";
+    return nullptr;
+  }
+
+  Client& client_;
+  Scripts::Running running_;
+  const bool only_reads_;
+  const int protocol_;
+  const unsigned database_;
+  std::optional<Transaction> transaction_;
+  std::optional<Keyspace> own_keys_;
+  Keyspace* keys_ = nullptr;
+};
+
+// Compiled by this thread's interpreter, which it returns; refuses if it cannot be.
+LuaState& compile(Call& call, const Script& script) {
+  LuaState& lua = interpreter();
+  if (!lua.has(script.sha)) {
+    auto compiled =
+        lua.compile(script.sha, script.body_text(), call.service.options().script_time_max);
+    if (!compiled) refuse(std::move(compiled.error()));
+  }
+  return lua;
+}
+
+Scripts::Ref add_script(Call& call, std::string_view text) {
+  auto parsed = Script::parse(text);
+  if (!parsed) refuse(std::move(parsed.error()));
+  auto script = std::make_shared<const Script>(std::move(*parsed));
+  compile(call, *script);
+  call.service.scripts().add(script);
+  return script;
+}
+
+std::string lower_case(std::string_view text) {
+  std::string lower{text};
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return lower;
+}
+
+enum class Named : bool { by_text, by_sha };
+
+Scripts::Ref find_script(Call& call, Named named) {
+  constexpr std::size_t kShaDigits = 40;
+  if (named == Named::by_text) {
+    auto script = call.service.scripts().find(sha1_hex(call[1]));
+    return script != nullptr ? script : add_script(call, call[1]);
+  }
+  Scripts::Ref script;
+  if (call[1].size() == kShaDigits) script = call.service.scripts().find(lower_case(call[1]));
+  if (script == nullptr) refuse("NOSCRIPT No matching script. Please use EVAL.");
+  return script;
+}
+
+void run_script(Call& call, Named named, bool only_reads) {
+  const auto count = parse_integer(call[2]);
+  if (!count) refuse("ERR value is not an integer or out of range");
+  const Arguments rest = call.arguments.subspan(3);
+  if (*count > static_cast<std::int64_t>(rest.size()))
+    refuse("ERR Number of keys can't be greater than number of args");
+  if (*count < 0) refuse("ERR Number of keys can't be negative");
+  const auto keys = static_cast<std::size_t>(*count);
+
+  const Scripts::Ref script = find_script(call, named);
+  if (only_reads && script->has_flags && !script->only_reads)
+    refuse("ERR Can not execute a script with write flag using *_ro command.");
+  LuaState& lua = compile(call, *script);
+  std::string reply;
+  const LuaState::Run run{.sha = script->sha,
+                          .keys = rest.first(keys),
+                          .arguments = rest.subspan(keys),
+                          .protocol = call.reply.protocol(),
+                          .time_max = call.service.options().script_time_max};
+  ScriptCaller caller{call, only_reads || script->only_reads};
+  auto done = lua.run(run, caller, reply);
+  // As in Redis, what a script has done stays, however it ends.
+  caller.commit();
+  if (!done) refuse(std::move(done.error()));
+  call.reply.raw(reply);
+}
+
+}  // namespace
+
+void eval(Call& call) { run_script(call, Named::by_text, false); }
+void eval_ro(Call& call) { run_script(call, Named::by_text, true); }
+void evalsha(Call& call) { run_script(call, Named::by_sha, false); }
+void evalsha_ro(Call& call) { run_script(call, Named::by_sha, true); }
+
+namespace {
+
+void script_load(Call& call) { call.reply.bulk(add_script(call, call[2])->sha); }
+
+void script_exists(Call& call) {
+  call.reply.array(call.size() - 2);
+  for (const std::string_view sha : call.arguments.subspan(2))
+    call.reply.integer(call.service.scripts().contains(lower_case(sha)) ? 1 : 0);
+}
+
+void script_flush(Call& call) {
+  if (call.size() > 3 || (call.size() == 3 && !is(call[2], "async") && !is(call[2], "sync")))
+    refuse("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
+  call.service.scripts().clear();
+  call.ok();
+}
+
+void script_kill(Call& call) {
+  switch (call.service.scripts().kill()) {
+    case Scripts::Killed::yes: return call.ok();
+    case Scripts::Killed::none_runs: refuse("NOTBUSY No scripts in execution right now.");
+    case Scripts::Killed::has_written:
+      refuse(
+          "UNKILLABLE Sorry the script already executed write commands against the dataset. You "
+          "can either wait the script termination or kill the server in a hard way using the "
+          "SHUTDOWN NOSAVE command.");
+  }
+}
+
+struct Subcommand {
+  std::string_view name;
+  std::size_t arguments_min;  // with both names
+  std::size_t arguments_max;
+  bool for_readers;  // also for users that may only read
+  void (*run)(Call& call);
+};
+
+constexpr std::size_t kMany = std::size_t{1} << 20;
+
+constexpr Subcommand kSubcommands[] = {{"exists", 3, kMany, true, script_exists},
+                                       {"flush", 2, kMany, false, script_flush},
+                                       {"kill", 2, 2, false, script_kill},
+                                       {"load", 3, 3, true, script_load}};
+
+}  // namespace
+
+void script(Call& call) {
+  for (const Subcommand& subcommand : kSubcommands) {
+    if (!is(call[1], subcommand.name)) continue;
+    const std::string name = "'script|" + std::string{subcommand.name} + "' command";
+    if (call.size() < subcommand.arguments_min || call.size() > subcommand.arguments_max)
+      refuse("ERR wrong number of arguments for " + name);
+    if (call.client.user()->read_only && !subcommand.for_readers)
+      refuse("NOPERM this user has no permissions to run the " + name);
+    return subcommand.run(call);
+  }
+  constexpr std::size_t kShown = 128;
+  refuse("ERR unknown subcommand '" + std::string{call[1].substr(0, kShown)} +
+         "'. Try SCRIPT HELP.");
+}
+
+}  // namespace hybrid::server
