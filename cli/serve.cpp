@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -109,6 +110,13 @@ Result<server::Users> make_users(const Options& options) {
 
 bool is_loopback(const std::string& address) {
   return address == "::1" || address == "localhost" || address.starts_with("127.");
+}
+
+// As Server::addresses() has it.
+bool is_on_this_machine(std::string_view address) {
+  if (address.starts_with("tls:")) address.remove_prefix(4);
+  return address.starts_with("unix:") || address.starts_with("127.") ||
+         address.starts_with("[::1]:");
 }
 
 // One line, at a time that people read.
@@ -241,6 +249,14 @@ int serve(const Options& options) {
     return complain(kWrongUse, "--notify-keyspace-events takes letters of AKEg$lshzxetdmn");
   }
   if (auto listening = listen(server, options); !listening) return complain(listening.error());
+  // Sockets of systemd among them.
+  const auto addresses = server.net().addresses();
+  const bool beyond = !std::ranges::all_of(addresses, is_on_this_machine);
+  if (beyond && !users->ask_for_password() && !options.no_password) {
+    return complain(kWrongUse,
+                    "a socket can be reached from other machines: give --password-file too, or "
+                    "--no-password if everybody may read and change all sessions");
+  }
   if (auto started = server.net().start(); !started) return complain(started.error());
 
   std::string ready = "ready";

@@ -67,6 +67,7 @@ std::size_t Connection::loop() const { return loop_->index(); }
 // --- What the handler calls
 
 void Connection::allow(std::uint64_t end) {
+  if (is_closed()) return;  // and its output gone
   HYBRID_ASSERT(end <= output_end());
   if (end <= allowed_end_) return;
   allowed_end_ = end;
@@ -348,13 +349,13 @@ std::uint32_t Connection::events_wanted() const {
 }
 
 void Connection::borrow_output() {
-  output_ = loop_->lend_buffer();
+  loop_->lend_buffer(output_);
   output_is_lent_ = true;
 }
 
 void Connection::give_back_output() {
   output_begin_ += output_.size();
-  loop_->give_back_buffer(std::exchange(output_, {}));
+  loop_->give_back_buffer(output_);
   output_is_lent_ = false;
 }
 

@@ -18,7 +18,6 @@ constexpr std::chrono::milliseconds kTick{250};
 constexpr int kRoundsMax = 4;
 constexpr std::size_t kBufferBytesMin = 4096;
 constexpr std::size_t kBufferBytesMax = std::size_t{256} << 10;
-constexpr std::size_t kSpareBuffersMax = 8;
 constexpr std::size_t kConnectionsRoomMin = 64;
 
 using Executor = boost::asio::io_context::executor_type;
@@ -58,9 +57,7 @@ struct Loop::Asio {
 Loop::Loop(Config config)
     : config_(std::move(config)),
       read_buffer_(std::make_unique_for_overwrite<char[]>(InputBuffer::kRoomMax)),
-      asio_(std::make_unique<Asio>(poller_.descriptor())) {
-  spare_buffers_.reserve(kSpareBuffersMax);
-}
+      asio_(std::make_unique<Asio>(poller_.descriptor())) {}
 
 Loop::~Loop() { HYBRID_ASSERT(!thread_.joinable()); }
 
@@ -185,21 +182,19 @@ void Loop::remove(Connection& connection) {
   connections_.pop_back();
 }
 
-std::string Loop::lend_buffer() {
-  if (spare_buffers_.empty()) {
-    std::string buffer;
-    buffer.reserve(kBufferBytesMin);
-    return buffer;
-  }
-  std::string buffer = std::move(spare_buffers_.back());
-  spare_buffers_.pop_back();
-  return buffer;
+// By swapping, which is the cheapest that a string can do: this is done for every answer.
+void Loop::lend_buffer(std::string& to) {
+  if (spare_buffers_count_ == 0) return to.reserve(kBufferBytesMin);
+  to.swap(spare_buffers_[--spare_buffers_count_]);
 }
 
-void Loop::give_back_buffer(std::string buffer) {
-  if (buffer.capacity() > kBufferBytesMax || spare_buffers_.size() == kSpareBuffersMax) return;
-  buffer.clear();
-  spare_buffers_.push_back(std::move(buffer));
+void Loop::give_back_buffer(std::string& from) {
+  from.clear();
+  if (from.capacity() > kBufferBytesMax || spare_buffers_count_ == spare_buffers_.size()) {
+    from = std::string{};
+  } else {
+    from.swap(spare_buffers_[spare_buffers_count_++]);
+  }
 }
 
 // --- Time

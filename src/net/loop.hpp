@@ -8,6 +8,7 @@
 // A loop is kept by its connections, which other threads may still hold when it has stopped; then nothing runs any more.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -62,8 +63,9 @@ class Loop final : public std::enable_shared_from_this<Loop> {
   SteadyClock::time_point now() const { return now_; }
   // Where to receive; one for all, since it is empty again before the next one's turn.
   std::span<char> read_buffer() { return {read_buffer_.get(), InputBuffer::kRoomMax}; }
-  std::string lend_buffer();
-  void give_back_buffer(std::string buffer);
+  // Gives it memory to append to, and takes that back. `to` is empty.
+  void lend_buffer(std::string& to);
+  void give_back_buffer(std::string& from);
   // Connection::settle() is called before this turn ends, or in the next if it was called in this one already.
   void schedule(Connection& connection) noexcept;
   void add_deadline();
@@ -86,7 +88,8 @@ class Loop final : public std::enable_shared_from_this<Loop> {
   SteadyClock::time_point now_ = SteadyClock::now();
   Poller poller_;
   std::unique_ptr<char[]> read_buffer_;
-  std::vector<std::string> spare_buffers_;
+  std::array<std::string, 8> spare_buffers_;  // the first spare_buffers_count_ of them
+  std::size_t spare_buffers_count_ = 0;
   std::vector<std::shared_ptr<Connection>> connections_;
   // Both with room for all connections, so that schedule() cannot fail.
   std::vector<Connection*> scheduled_;

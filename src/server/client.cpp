@@ -13,10 +13,12 @@ namespace {
 
 // So that one client does not keep its loop from the others.
 constexpr std::size_t kRequestsPerTurn = 1000;
+constexpr std::size_t kRequestsPerLook = 16;  // at the clock
+constexpr auto kTimePerTurn = std::chrono::milliseconds{10};
 constexpr std::size_t kOutputPerTurn = std::size_t{1} << 20;
 constexpr std::size_t kQueueBytesMax = std::size_t{64} << 20;
 constexpr std::size_t kWatchedMax = 10'000;
-constexpr std::size_t kSubscriptionsMax = 100'000;
+constexpr std::size_t kSubscriptionsMax = 10'000;
 
 }  // namespace
 
@@ -40,6 +42,10 @@ class Client::Link final : public Subscriber, public std::enable_shared_from_thi
                std::string_view message) override {
     post([pattern = std::string{pattern}, channel = std::string{channel},
           message = std::string{message}](Client& client) {
+      // It may have unsubscribed meanwhile, and would take the message for a reply.
+      const bool listens =
+          pattern.empty() ? client.channels_.contains(channel) : client.patterns_.contains(pattern);
+      if (!listens) return;
       resp::ReplyWriter reply{client.connection_.output(), client.protocol_};
       reply.push(pattern.empty() ? 3 : 4);
       reply.bulk(pattern.empty() ? "message" : "pmessage");
@@ -83,9 +89,13 @@ std::size_t Client::on_input(std::string_view input) {
   std::size_t consumed = 0;
   std::string& output = connection_.output();
   const std::size_t output_before = output.size();
-  info_->last_at.store(SteadyClock::now(), std::memory_order_relaxed);
+  const auto began = SteadyClock::now();
+  info_->last_at.store(began, std::memory_order_relaxed);
   for (std::size_t requests = 0;; ++requests) {
-    if (requests == kRequestsPerTurn || output.size() > output_before + kOutputPerTurn) {
+    const bool took_long = requests > 0 && requests % kRequestsPerLook == 0 &&
+                           SteadyClock::now() > began + kTimePerTurn;
+    if (took_long || requests == kRequestsPerTurn ||
+        output.size() > output_before + kOutputPerTurn) {
       connection_.read_again(kOutputPerTurn);
       break;
     }
@@ -202,7 +212,9 @@ void Client::run_locked(const Command& command, std::span<const std::string_view
     run(command, arguments, keys, output);
     return;
   }
-  if (command.keys.last == command.keys.first) {
+  const bool names_one = command.keys.last == command.keys.first &&
+                         static_cast<std::size_t>(command.keys.first) < arguments.size();
+  if (names_one) {
     const Key key{.database = database_,
                   .name = arguments[static_cast<std::size_t>(command.keys.first)]};
     const KeyLocks::Guard guard{service_.locks(), key};
@@ -227,9 +239,9 @@ bool Client::run(const Command& command, std::span<const std::string_view> argum
             .command = command,
             .arguments = arguments,
             .reply = reply};
-  if (command.has(kWrite)) wrote_ = true;
   try {
     command.run(call);
+    if (command.has(kWrite)) wrote_ = true;
     return true;
   } catch (const ReplyError& error) {
     output.resize(before);
@@ -309,6 +321,7 @@ void Client::queue(const Command& command, std::span<const std::string_view> arg
 
 void Client::watch(const Key& key, Keyspace& keys) {
   if (watched_.size() == kWatchedMax) refuse("ERR too many watched keys");
+  if (key.name.size() > kKeyBytesMax) refuse("ERR the key is longer than 64 KiB");
   const bool watched = std::ranges::any_of(watched_, [&](const Watched& seen) {
     return seen.database == key.database && seen.name == key.name;
   });
@@ -334,6 +347,7 @@ bool Client::watched_keys_changed(Keyspace& keys) const {
 
 void Client::subscribe(const std::string& channel, bool is_pattern) {
   if (subscriptions() == kSubscriptionsMax) refuse("ERR too many subscriptions");
+  if (channel.size() > kKeyBytesMax) refuse("ERR the channel's name is longer than 64 KiB");
   auto& own = is_pattern ? patterns_ : channels_;
   if (!own.insert(channel).second) return;
   if (is_pattern) {

@@ -200,6 +200,8 @@ void client_list(Call& call) {
 }
 
 void client_kill(Call& call) {
+  if (call.client.user()->read_only)
+    refuse("NOPERM this user has no permissions to run the 'client|kill' command");
   const bool by_address = call.size() == 3;
   bool skip_me = true;
   std::optional<std::uint64_t> id;
@@ -252,8 +254,10 @@ void client_kill(Call& call) {
   call.ok();
 }
 
+constexpr std::string_view kClient = "client|";
+
 struct Subcommand {
-  std::string_view name;
+  const char* full_name;      // as CLIENT LIST shows it
   std::size_t arguments_min;  // with both names
   std::size_t arguments_max;
   void (*run)(Call& call);
@@ -262,7 +266,7 @@ struct Subcommand {
 constexpr std::size_t kMany = 1 << 20;
 
 const Subcommand kClientSubcommands[] = {
-    {"getname", 2, 2,
+    {"client|getname", 2, 2,
      [](Call& call) {
        ClientInfo& info = call.client.info();
        const MutexLock lock{info.mutex};
@@ -271,36 +275,36 @@ const Subcommand kClientSubcommands[] = {
        else
          call.reply.bulk(info.name);
      }},
-    {"id", 2, 2,
+    {"client|id", 2, 2,
      [](Call& call) { call.reply.integer(static_cast<std::int64_t>(call.client.info().id)); }},
-    {"info", 2, 2,
+    {"client|info", 2, 2,
      [](Call& call) { call.reply.verbatim("txt", describe(call.client.info()) + "\n"); }},
-    {"kill", 3, kMany, client_kill},
-    {"list", 2, kMany, client_list},
-    {"no-evict", 3, 3,
+    {"client|kill", 3, kMany, client_kill},
+    {"client|list", 2, kMany, client_list},
+    {"client|no-evict", 3, 3,
      [](Call& call) {
        if (!is(call[2], "on") && !is(call[2], "off")) refuse_syntax();
        call.ok();
      }},
-    {"reply", 3, 3, client_reply},
-    {"setinfo", 4, 4, client_setinfo},
-    {"setname", 3, 3,
+    {"client|reply", 3, 3, client_reply},
+    {"client|setinfo", 4, 4, client_setinfo},
+    {"client|setname", 3, 3,
      [](Call& call) {
        set_name(call, call[2]);
        call.ok();
      }},
-    {"unpause", 2, 2, [](Call& call) { call.ok(); }},
+    {"client|unpause", 2, 2, [](Call& call) { call.ok(); }},
 };
 
 }  // namespace
 
 void client(Call& call) {
   for (const Subcommand& subcommand : kClientSubcommands) {
-    if (!is(call[1], subcommand.name)) continue;
-    if (call.size() < subcommand.arguments_min || call.size() > subcommand.arguments_max) {
-      refuse("ERR wrong number of arguments for 'client|" + std::string{subcommand.name} +
-             "' command");
-    }
+    const std::string_view full_name = subcommand.full_name;
+    if (!is(call[1], full_name.substr(kClient.size()))) continue;
+    call.client.info().last_command.store(subcommand.full_name, std::memory_order_relaxed);
+    if (call.size() < subcommand.arguments_min || call.size() > subcommand.arguments_max)
+      refuse("ERR wrong number of arguments for '" + std::string{full_name} + "' command");
     return subcommand.run(call);
   }
   refuse_subcommand(call);

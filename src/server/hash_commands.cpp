@@ -109,10 +109,12 @@ void hdel(Call& call) {
   const auto object = hash_of(call);
   Changes changes;
   std::int64_t erased = 0;
-  for (std::size_t i = 2; object && i < call.size(); ++i) {
-    const auto before = call.arguments.subspan(2, i - 2);
-    if (std::ranges::find(before, call[i]) != before.end() || !object->contains(call[i])) continue;
-    changes.erase(call[i]);
+  std::vector<std::string_view> fields{call.arguments.begin() + 2, call.arguments.end()};
+  std::ranges::sort(fields);
+  fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
+  for (const std::string_view field : fields) {
+    if (!object || !object->contains(field)) continue;
+    changes.erase(field);
     ++erased;
   }
   if (erased > 0) {
@@ -188,11 +190,11 @@ void hrandfield(Call& call) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;
   if (count < -kMost || (with_values && count > kMost)) refuse("ERR value is out of range");
   const auto object = hash_of(call);
-  if (!object) {
+  auto fields = object ? object->fields() : std::vector<std::pair<std::string, std::string>>{};
+  if (fields.empty()) {
     if (!has_count) return call.reply.null();
     return call.reply.array(0);
   }
-  auto fields = object->fields();
   auto& random = this_threads_random();
   if (!has_count) return call.reply.bulk(pick(fields, random).first);
 

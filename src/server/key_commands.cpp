@@ -82,6 +82,8 @@ void rename_key(Call& call, bool only_if_new) {
   const auto object = call.keys.find(from);
   if (!object) refuse("ERR no such key");
   const bool same = from.name == to.name;
+  if (!same && !call.keys.exists(to) && !may_write(call, to))
+    refuse("ERR the new name was deleted a short while ago (see --protect-prefix)");
   if (only_if_new && (same || call.keys.exists(to))) return call.reply.integer(0);
   if (!same) {
     call.keys.rename(from, to);
@@ -177,8 +179,9 @@ void move(Call& call) {
   const Key to{.database = database_of(call[2]), .name = call[1]};
   if (to.database == from.database) refuse("ERR source and destination objects are the same");
   const auto object = call.keys.find(from);
-  if (!object || call.keys.exists(to)) return call.reply.integer(0);
+  if (!object || call.keys.exists(to) || !may_write(call, to)) return call.reply.integer(0);
   put_copy(call, *object, to);
+  if (call.service.buried().watches(from.name)) call.service.buried().bury(sid_of(from));
   call.keys.remove(from);
   call.notify('g', "move_from", from);
   call.notify('g', "move_to", to);
@@ -201,7 +204,8 @@ void copy(Call& call) {
   if (from.name == to.name && from.database == to.database)
     refuse("ERR source and destination objects are the same");
   const auto object = call.keys.find(from);
-  if (!object || (call.keys.exists(to) && !replaces)) return call.reply.integer(0);
+  const bool is_there = call.keys.exists(to);
+  if (!object || (is_there ? !replaces : !may_write(call, to))) return call.reply.integer(0);
   put_copy(call, *object, to);
   call.notify('g', "copy_to", to);
   call.reply.integer(1);

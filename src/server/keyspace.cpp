@@ -316,19 +316,29 @@ void Keyspace::rename(const Key& from, const Key& to) {
   if (transaction_ != nullptr) transaction_->commit();
   const auto object = Keyspace{provider_}.find(from);
   if (!object) refuse("ERR no such key");
-  Changes changes;
-  changes.set_served(to, object->type());
-  must(provider_.destroy(to_sid));
-  must(object->session().backend()->apply(changes.view(), std::nullopt));
-  must(provider_.change_id(from_sid, to_sid));
+  const Type type = object->type();
+  Changes named;
+  named.set_served(to, type);
+  must(object->session().backend()->apply(named.view(), std::nullopt));
+  auto moved = provider_.destroy(to_sid);
+  if (moved) moved = provider_.change_id(from_sid, to_sid);
+  if (moved) return;
+  Changes as_before;
+  as_before.set_served(from, type);
+  static_cast<void>(object->session().backend()->apply(as_before.view(), std::nullopt));
+  refuse(moved.error());
 }
 
 std::uint64_t Keyspace::scan(unsigned database, std::uint64_t cursor, std::size_t places,
                              const Visit& visit) {
   return must(provider_.scan(cursor, places, [&](Session& session) {
     const Object object{session};
-    const auto served = object.served();
-    if (served && served->database == database) visit(*served, object);
+    try {
+      const auto served = object.served();
+      if (served && served->database == database) visit(*served, object);
+    } catch (const ReplyError&) {
+      // It has gone meanwhile.
+    }
   }));
 }
 

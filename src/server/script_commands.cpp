@@ -16,14 +16,28 @@
 namespace hybrid::server {
 namespace {
 
-// The thread's own, with what it has compiled; another one once it is spent.
-LuaState& interpreter() {
+// The thread's own, with what it has compiled. None before its first script, and after one that left it spent.
+std::unique_ptr<LuaState>& own_interpreter() {
   thread_local std::unique_ptr<LuaState> lua;
-  if (lua == nullptr || lua->is_spent()) {
-    lua.reset();
-    lua = std::make_unique<LuaState>();
-  }
+  return lua;
+}
+
+void drop_if_spent() {
+  auto& lua = own_interpreter();
+  if (lua != nullptr && lua->is_spent()) lua.reset();
+}
+
+LuaState& interpreter() {
+  drop_if_spent();
+  auto& lua = own_interpreter();
+  if (lua == nullptr) lua = std::make_unique<LuaState>();
   return *lua;
+}
+
+// Whether a command looks at keys that it does not name.
+bool looks_at_all_keys(const Command& command) {
+  return command.keys.first == 0 && (command.has(kRead) || command.has(kWrite)) &&
+         command.run != server::time;
 }
 
 // Calls the commands of one script for the client that sent it. What they change is kept back in a transaction, so that each
@@ -60,8 +74,8 @@ class ScriptCaller final : public LuaState::Caller {
     }
     client_.set_protocol(protocol);
     try {
-      // A command that names no keys looks at the store itself.
-      if (command->keys.first == 0) commit();
+      // These see the store only.
+      if (looks_at_all_keys(*command)) commit();
       client_.run(*command, arguments, *keys_, reply);
     } catch (const ReplyError& error) {
       resp::ReplyWriter{reply, protocol}.error(error.text());
@@ -173,6 +187,7 @@ void run_script(Call& call, Named named, bool only_reads) {
                           .time_max = call.service.options().script_time_max};
   ScriptCaller caller{call, only_reads || script->only_reads};
   auto done = lua.run(run, caller, reply);
+  drop_if_spent();
   // As in Redis, what a script has done stays, however it ends.
   caller.commit();
   if (!done) refuse(std::move(done.error()));

@@ -371,7 +371,11 @@ void flush_database(Call& call, unsigned database) {
   std::vector<std::string> names;
   call.keys.for_each(database,
                      [&](const Served& served, const Object&) { names.push_back(served.name); });
-  for (const std::string& name : names) call.keys.remove({.database = database, .name = name});
+  for (const std::string& name : names) {
+    const Key key{.database = database, .name = name};
+    if (call.service.buried().watches(name)) call.service.buried().bury(sid_of(key));
+    call.keys.remove(key);
+  }
 }
 
 void check_flush(Call& call) {

@@ -37,11 +37,19 @@ Service::Service(Provider& provider, ServiceOptions options)
       buried_(options_.buried),
       last_save_(unix_seconds()),
       durable_replies_(provider) {
-  static_cast<void>(provider_.on_event([this](const Event& event) { on_event(event); }));
+  static_cast<void>(provider_.on_event([listener = listener_](const Event& event) {
+    const MutexLock lock{listener->mutex};
+    if (listener->service != nullptr) listener->service->on_event(event);
+  }));
 }
 
 Service::~Service() {
   static_cast<void>(provider_.on_event({}));
+  {
+    // A call of it may be under way.
+    const MutexLock lock{listener_->mutex};
+    listener_->service = nullptr;
+  }
   if (compactor_.joinable()) compactor_.join();
 }
 
@@ -110,8 +118,10 @@ std::uint64_t Service::count(unsigned database) {
     constexpr std::size_t kPlaces = 4096;
     cursor = must(provider_.scan(cursor, kPlaces, [&](Session& session) {
       // What a C++ program has made has no name here, and is of database 0.
-      const auto served = Object{session}.served();
-      ++counts[served ? served->database : 0];
+      const auto served = session.get<Value>(Attribute::served);
+      if (!served) return;  // it has gone meanwhile
+      const auto parsed = *served ? parse_served((*served)->encoded()) : std::nullopt;
+      ++counts[parsed ? parsed->database : 0];
     }));
   } while (cursor != 0);
   for (unsigned other = 1; other < kDatabases; ++other) {

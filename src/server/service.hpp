@@ -131,12 +131,19 @@ class Service {
   void log(std::string line) const;
 
  private:
+  // What the store calls, which may outlive us.
+  struct Listener {
+    explicit Listener(Service& to) : service(&to) {}
+    Mutex mutex;
+    Service* service HYBRID_GUARDED_BY(mutex);
+  };
   void on_event(const Event& event);
 
   Provider& provider_;
   const ServiceOptions options_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   const std::string run_id_;
+  const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>(*this);
   KeyLocks locks_;
   Users users_;
   BuriedKeys buried_;

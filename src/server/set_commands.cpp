@@ -60,8 +60,8 @@ void spop(Call& call) {
   const std::int64_t count = has_count ? integer_of(call[2]) : 1;
   if (count < 0) refuse("ERR value is out of range, must be positive");
   const auto object = set_of(call);
-  if (!object) return has_count ? call.reply.set(0) : call.reply.null();
-  auto members = object->fields();
+  auto members = object ? object->fields() : std::vector<std::pair<std::string, std::string>>{};
+  if (members.empty()) return has_count ? call.reply.set(0) : call.reply.null();
   std::ranges::shuffle(members, this_threads_random());
   members.resize(std::min(members.size(), static_cast<std::size_t>(count)));
   Changes changes;
@@ -81,8 +81,8 @@ void srandmember(Call& call) {
   const std::int64_t count = has_count ? integer_of(call[2]) : 1;
   if (count < -std::numeric_limits<std::int64_t>::max() / 2) refuse("ERR value is out of range");
   const auto object = set_of(call);
-  if (!object) return has_count ? call.reply.array(0) : call.reply.null();
-  auto members = object->fields();
+  auto members = object ? object->fields() : std::vector<std::pair<std::string, std::string>>{};
+  if (members.empty()) return has_count ? call.reply.array(0) : call.reply.null();
   auto& random = this_threads_random();
   if (!has_count) return call.reply.bulk(pick(members, random).first);
   // Negative: so many, and any of them more than once.

@@ -66,6 +66,7 @@ bool Transaction::remove(const std::string& sid) {
   Touched& touched = touch(sid);
   if (!touched.exists) return false;
   touched.exists = false;
+  touched.was_removed = true;
   // If it comes back in this transaction, nothing of it is left.
   std::vector<Change> changes{{.kind = Change::Kind::clear}};
   const auto entries = must(touched.view->entries());
@@ -76,17 +77,29 @@ bool Transaction::remove(const std::string& sid) {
   return true;
 }
 
-void Transaction::commit() {
-  for (Touched& touched : touched_) {
-    const std::vector<Change> changes = touched.view->finish();
-    if (!touched.exists) {
-      if (touched.existed) must(provider_.destroy(touched.sid));
-    } else if (!changes.empty()) {
-      must(provider_.put(touched.sid, changes));
-    }
+Result<void> Transaction::commit(Touched& touched) {
+  const std::vector<Change> changes = touched.view->finish();
+  if (!touched.exists) return touched.existed ? provider_.destroy(touched.sid) : Result<void>{};
+  if (changes.empty()) return {};
+  if (touched.existed && !touched.was_removed) {
+    // One that has expired meanwhile is not made again of what was changed in it.
+    auto applied = touched.before->apply(changes, std::nullopt);
+    if (!applied && applied.error().code() == Errc::session_gone) return {};
+    return applied;
   }
+  auto made = provider_.put(touched.sid, changes);
+  return made ? Result<void>{} : std::unexpected(std::move(made.error()));
+}
+
+void Transaction::commit() {
+  std::vector<Touched> all = std::move(touched_);
   touched_.clear();
   places_.clear();
+  Result<void> result{};
+  for (Touched& touched : all) {
+    if (auto done = commit(touched); !done && result) result = std::move(done);
+  }
+  must(std::move(result));
 }
 
 }  // namespace hybrid::server

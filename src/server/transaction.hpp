@@ -26,7 +26,7 @@ class Transaction {
   void put(const std::string& sid, std::span<const Change> changes);
   bool remove(const std::string& sid);
   // Makes all changes, in the order in which their sessions were first touched; after it the transaction is empty. Throws
-  // ReplyError at the first session that cannot be changed: those before it have been.
+  // ReplyError of the first session that cannot be changed, once all others have been.
   void commit();
 
  private:
@@ -34,10 +34,12 @@ class Transaction {
     std::string sid;
     bool existed = false;
     bool exists = false;
+    bool was_removed = false;  // on the way
     std::shared_ptr<SessionBackend> before;
     std::shared_ptr<UpdateView> view;
   };
   Touched& touch(const std::string& sid);
+  Result<void> commit(Touched& touched);
 
   Provider& provider_;
   std::map<std::string, std::size_t, std::less<>> places_;  // in touched_

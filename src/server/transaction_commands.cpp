@@ -49,6 +49,10 @@ void exec(Call& call) {
   std::vector<std::string_view> arguments;
   for (const Client::Queued& queued : queue) {
     arguments.assign(queued.arguments.begin(), queued.arguments.end());
+    // Those that look at all keys see the store only.
+    const Command& command = *queued.command;
+    if (command.keys.first == 0 && (command.has(kRead) || command.has(kWrite)))
+      transaction.commit();
     client.run(*queued.command, arguments, keys, replies);
   }
   transaction.commit();

@@ -32,7 +32,9 @@ bool remove_key(Call& call, const Key& key, std::string_view event) {
 
 void remove_if_empty(Call& call, const Key& key) {
   const auto object = call.keys.find(key);
-  if (object && object->size() == 0) remove_key(call, key, "del");
+  if (!object || object->size() > 0) return;
+  // Nobody has logged out: it may come back.
+  if (call.keys.remove(key)) call.notify('g', "del", key);
 }
 
 }  // namespace hybrid::server

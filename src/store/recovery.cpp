@@ -62,9 +62,11 @@ class Batch {
     frames_.clear();
     records_.clear();
     used_ = 0;
+    read = 0;
+    total = 0;
   }
 
-  // How far reading had come, of how much.
+  // How far reading had come, of how much; 0 if nobody has said.
   std::uint64_t read = 0;
   std::uint64_t total = 0;
 
@@ -146,7 +148,7 @@ Result<scf::LogSummary> read_in_batches(io::FileSystem& files, const std::string
   scf::LogVisitor visitor;
   visitor.on_frame = [&](const scf::SegmentSummary& segment,
                          const scf::Frame& frame) -> Result<void> {
-    if (!batch->has_room_for(frame)) {
+    if (!batch->empty() && !batch->has_room_for(frame)) {
       if (auto taken = full(); !taken) return taken;
     }
     batch->add(segment, frame);
@@ -227,7 +229,7 @@ class Reader {
       auto batch = std::make_unique<Batch>();
       auto log = read_in_batches(files, directory, batch, [&] { return exchange(batch); });
       const MutexLock lock{mutex_};
-      put(std::move(batch));
+      if (batch) put(std::move(batch));
       log_ = std::move(log);
       ended_ = true;
     } catch (...) {

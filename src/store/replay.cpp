@@ -1,7 +1,6 @@
 #include "store/replay.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "hybrid/params.hpp"
 #include "store/attributes.hpp"
@@ -68,50 +67,31 @@ bool may_move_deadline(const scf::ChangeView& change) {
 }  // namespace
 
 const char* Replay::apply(const scf::Record& record, scf::Lsn lsn, Millis time) {
+  return apply(record, nullptr, lsn, time);
+}
+
+const char* Replay::apply(std::span<const scf::Record> records, std::size_t i, scf::Lsn lsn,
+                          Millis time) {
+  Entry* const guess = ahead_.next(records.size(), i,
+                                   [&](std::size_t j) -> const Digest& { return records[j].sid; });
+  return apply(records[i], guess, lsn, time);
+}
+
+const char* Replay::apply(const scf::Record& record, Entry* guess, scf::Lsn lsn, Millis time) {
   if (!is_time(time)) return "a time that cannot be";
   switch (record.op) {
-    case Op::create: return create(record, lsn, time);
-    case Op::destroy: return destroy(record);
-    case Op::change_id: return change_id(record);
-    case Op::modify: return modify(record, time);
+    case Op::create: return create(record, guess, lsn, time);
+    case Op::destroy: return destroy(record, guess);
+    case Op::change_id: return change_id(record, guess);
+    case Op::modify: return modify(record, guess, time);
     case Op::touch: return touch(record);
   }
   return "an unknown operation";
 }
 
-const char* Replay::apply(std::span<const scf::Record> records, std::size_t i, scf::Lsn lsn,
-                          Millis time) {
-  if (i % kGroup == 0) prefetch_after(records, i);
-  guess_ = std::exchange(ahead_[i % ahead_.size()], nullptr);
-  const char* const wrong = apply(records[i], lsn, time);
-  guess_ = nullptr;
-  return wrong;
-}
-
-void Replay::prefetch_after(std::span<const scf::Record> records, std::size_t i) {
-  const auto for_group = [&](std::size_t ahead, auto&& fn) {
-    const std::size_t begin = i == 0 ? 0 : i + ahead * kGroup;
-    const std::size_t end = std::min(records.size(), i + (ahead + 1) * kGroup);
-    for (std::size_t j = begin; j < end; ++j) fn(j);
-  };
-  const auto like_before = [&](std::size_t j) {
-    return j > 0 && records[j].sid == records[j - 1].sid;
-  };
-  for_group(3, [&](std::size_t j) {
-    if (!like_before(j)) table_.prefetch_slot_alone(records[j].sid);
-  });
-  for_group(2, [&](std::size_t j) {
-    ahead_[j % ahead_.size()] = like_before(j) ? ahead_[(j - 1) % ahead_.size()]
-                                               : table_.prefetch_entry_alone(records[j].sid);
-  });
-  for_group(1, [&](std::size_t j) {
-    if (Entry* const entry = ahead_[j % ahead_.size()]) entry->prefetch_rest();
-  });
-}
-
-Entry* Replay::find(const Digest& sid) {
+Entry* Replay::find(const Digest& sid, Entry* guess) {
   // What lives is in the index, and nobody else changes that.
-  if (guess_ != nullptr && guess_->state == State::live && guess_->digest == sid) return guess_;
+  if (guess != nullptr && guess->state == State::live && guess->digest == sid) return guess;
   const EntryRef found = table_.find(sid);
   return found ? &*found : nullptr;
 }
@@ -136,13 +116,13 @@ void Replay::remove(Entry& entry) {
   table_.live.fetch_sub(1, std::memory_order_relaxed);
 }
 
-const char* Replay::create(const scf::Record& record, scf::Lsn lsn, Millis time) {
+const char* Replay::create(const scf::Record& record, Entry* guess, scf::Lsn lsn, Millis time) {
   if (record.data.empty())
     return add(record.sid, lsn, time) != nullptr ? nullptr : "it creates a session that lives";
   const auto image = scf::parse_image(record.data);
   if (!image) return "a malformed image";
   if (!is_time(image->created) || !is_time(image->last_access)) return "a time that cannot be";
-  if (Entry* const before = find(record.sid)) remove(*before);
+  if (Entry* const before = find(record.sid, guess)) remove(*before);
   Entry& entry = *add(record.sid, lsn, time);
   entry.set_times(image->created, image->last_access);
   entry.rest().version = image->version;
@@ -156,18 +136,18 @@ const char* Replay::create(const scf::Record& record, scf::Lsn lsn, Millis time)
   return conclude(entry, true);
 }
 
-const char* Replay::destroy(const scf::Record& record) {
+const char* Replay::destroy(const scf::Record& record, Entry* guess) {
   if (!record.data.empty()) return "a malformed destroy";
-  Entry* const entry = find(record.sid);
+  Entry* const entry = find(record.sid, guess);
   if (entry == nullptr) return absent();
   remove(*entry);
   return nullptr;
 }
 
-const char* Replay::change_id(const scf::Record& record) HYBRID_NO_ANALYSIS {
+const char* Replay::change_id(const scf::Record& record, Entry* guess) HYBRID_NO_ANALYSIS {
   const auto new_sid = scf::parse_new_sid(record.data);
   if (!new_sid) return "a malformed change of id";
-  Entry* const entry = find(record.sid);
+  Entry* const entry = find(record.sid, guess);
   if (entry == nullptr) return absent();
   auto [placeholder, added] = table_.find_or_add(*new_sid, 0);
   if (!added) return "it changes an id to one that lives";
@@ -177,10 +157,10 @@ const char* Replay::change_id(const scf::Record& record) HYBRID_NO_ANALYSIS {
   return nullptr;
 }
 
-const char* Replay::modify(const scf::Record& record, Millis time) {
+const char* Replay::modify(const scf::Record& record, Entry* guess, Millis time) {
   const auto changes = scf::parse_changes(record.data);
   if (!changes) return "malformed changes";
-  Entry* const entry = find(record.sid);
+  Entry* const entry = find(record.sid, guess);
   if (entry == nullptr) return absent();
   table_.change_block(*entry,
                       [&](PackedBlock& block) { store::apply(block, std::span{*changes}); });
@@ -195,14 +175,17 @@ const char* Replay::modify(const scf::Record& record, Millis time) {
 const char* Replay::touch(const scf::Record& record) {
   const auto touches = scf::parse_touches(record.data);
   if (!touches) return "malformed touches";
-  for (const scf::Touch& touch : *touches) {
+  LookAhead ahead{table_};
+  for (std::size_t i = 0; i < touches->size(); ++i) {
+    const auto& [sid, last_access] = (*touches)[i];
+    Entry* const guess = ahead.next(
+        touches->size(), i, [&](std::size_t j) -> const Digest& { return (*touches)[j].sid; });
     // Its session may have been destroyed or have changed its id while the batch was made.
-    if (!is_time(touch.last_access)) return "a time that cannot be";
-    Entry* const entry = find(touch.sid);
-    if (entry == nullptr || touch.last_access <= entry->access.load(std::memory_order_relaxed))
-      continue;
-    entry->access.store(touch.last_access, std::memory_order_relaxed);
-    entry->logged_access().store(touch.last_access, std::memory_order_relaxed);
+    if (!is_time(last_access)) return "a time that cannot be";
+    Entry* const entry = find(sid, guess);
+    if (entry == nullptr || last_access <= entry->access.load(std::memory_order_relaxed)) continue;
+    entry->access.store(last_access, std::memory_order_relaxed);
+    entry->logged_access().store(last_access, std::memory_order_relaxed);
   }
   return nullptr;
 }

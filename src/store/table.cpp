@@ -67,9 +67,7 @@ Entry* Table::Shard::find(const Digest& digest) {
 }
 
 void Table::Shard::prefetch_slot(const Digest& digest) const {
-  if (!slots.empty()) __builtin_prefetch(&slots[home(hash_in_shard(digest))]);
-  asm volatile(
-      "");  // else g++ takes this for a function that does nothing, and leaves calls of it out
+  if (!slots.empty()) prefetch(&slots[home(hash_in_shard(digest))]);
 }
 
 Entry* Table::Shard::prefetch_entry(const Digest& digest) const {
@@ -334,27 +332,22 @@ void Table::leave() {
   if (reasons_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
+// In the order in which blocks were made, about, so that the allocator joins them as they go.
 void Table::close() {
-  for (Shard& shard : shards_) {
-    std::vector<EntryRef> entries;
-    {
-      const SpinLockGuard lock{shard.mutex};
-      for (const Slot& slot : shard.slots) {
-        if (slot.empty()) continue;
-        slot.entry()->references.fetch_add(1, std::memory_order_relaxed);
-        entries.emplace_back(slot.entry());
-      }
-    }
-    for (const EntryRef& entry : entries) {
-      const SmallMutexLock writer{entry->writer};
-      if (entry->state != State::live) continue;  // destroyed while we waited
+  for_each_chunk([this](Chunk& chunk) {
+    for (const Entry& entry : chunk.entries) prefetch_slot(entry.digest);
+    for (Entry& entry : chunk.entries) {
+      const EntryRef held = try_refer(entry);
+      if (!held) continue;
+      const SmallMutexLock writer{entry.writer};
+      if (entry.state != State::live) continue;  // destroyed while we waited
       {
-        const SpinLockGuard data{entry->data};
-        entry->die(State::closed);
+        const SpinLockGuard data{entry.data};
+        entry.die(State::closed);
       }
-      remove(*entry);
+      remove(entry);
     }
-  }
+  });
 }
 
 }  // namespace hybrid::store

@@ -35,6 +35,12 @@ namespace hybrid::store {
 class Table;
 struct Chunk;
 
+// g++ 12 takes a function that does nothing else for one without effect, and leaves calls of it out; the asm has one.
+inline void prefetch(const void* at) {
+  __builtin_prefetch(at);
+  asm volatile("");
+}
+
 enum class State : std::uint8_t {
   pending,  // being created or expired: absent to all but who does it, and holds the writer lock
   live,
@@ -79,7 +85,7 @@ struct alignas(64) Entry {
   // Cannot fail after Chunk::make_deadlines(). Under writer and data.
   void set_deadline(Millis deadline);
   // For who will soon change it.
-  void prefetch_rest() { __builtin_prefetch(&rest(), 1); }
+  void prefetch_rest() { store::prefetch(&rest()); }
 
   // All of its times, as they are in the log. Under writer and data.
   void set_times(Millis created_at, Millis accessed_at);
@@ -285,7 +291,7 @@ class Table {
     Entry* entry() const { return reinterpret_cast<Entry*>(entry_ & kAddress); }
     std::uint64_t block() const { return block_ & kAddress; }
     void prefetch() const {
-      __builtin_prefetch(entry());
+      store::prefetch(entry());
       PackedBlock::prefetch(block());
     }
 

@@ -191,7 +191,7 @@ TEST_F(Server, ClosesIdleConnectionsButNotThoseThatMayBeSilent) {
       .limits = {.idle_timeout = 2s},
       .make_handler = lines([](net::Connection& connection, std::string_view line) {
         connection.allow_silence(line == "wait");
-        connection.output() += line;
+        if (line != "unanswered") connection.output() += line;
         connection.allow_all();
       })});
   auto waits = client();
@@ -201,8 +201,7 @@ TEST_F(Server, ClosesIdleConnectionsButNotThoseThatMayBeSilent) {
   auto idle = client();
   std::thread chatter{[&] {
     for (int i = 0; i < 27; ++i) {
-      active.send("x\n");
-      EXPECT_EQ(active.receive(1), "x");
+      active.send("unanswered\n");
       std::this_thread::sleep_for(100ms);
     }
   }};

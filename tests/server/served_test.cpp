@@ -352,6 +352,8 @@ TEST(Users, ThatMayOnlyReadCannotWrite) {
   EXPECT_EQ(client("MULTI"), "OK");
   EXPECT_EQ(client("DEL a"), "NOPERM this user has no permissions to run the 'del' command");
   EXPECT_EQ(client("EXEC"), "EXECABORT Transaction discarded because of previous errors.");
+  EXPECT_EQ(client("CLIENT KILL ID 1"),
+            "NOPERM this user has no permissions to run the 'client|kill' command");
   for (const server::Command& command : server::commands()) {
     if (!command.has(server::kWrite) && !command.has(server::kAdmin)) continue;
     std::vector<std::string> request(static_cast<std::size_t>(std::abs(command.arity)), "x");
@@ -417,6 +419,26 @@ TEST(ProtectedKeys, ThatWereDeletedAreNotMadeAgain) {
   }
 }
 
+TEST(ProtectedKeys, MayLoseTheirLastFieldAndComeBack) {
+  ServedStore served{{.buried = {.prefixes = {"sess:"}}}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("HSET sess:1 f 1"), "1");
+  EXPECT_EQ(client("HDEL sess:1 f"), "1");
+  EXPECT_EQ(client("HSET sess:1 f 1"), "1");
+}
+
+TEST(ProtectedKeys, DoNotComeBackByOtherCommands) {
+  ServedStore served{{.buried = {.prefixes = {"sess:"}}}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("SET sess:1 x"), "OK");
+  EXPECT_EQ(client("SET other x"), "OK");
+  EXPECT_EQ(client("FLUSHALL"), "OK");
+  EXPECT_EQ(client("SET other x"), "OK");
+  for (const char* request : {"COPY other sess:1", "RENAME other sess:1", "SET sess:1 x"})
+    EXPECT_THAT(client(request), StartsWith("ERR the ")) << request;
+  EXPECT_EQ(client("EXISTS sess:1"), "0");
+}
+
 TEST(ProtectedKeys, AreForgottenAfterAWhileAndOldestFirst) {
   server::BuriedKeys keys{{.prefixes = {"s:"}, .time = 3600s, .keys_max = 3}};
   for (const char* key : {"s:1", "s:2", "s:3", "s:4"}) keys.bury(key);
@@ -465,6 +487,23 @@ TEST(Clients, CanBeListedAndKilled) {
   EXPECT_EQ(victim.reply(), "(closed)");
   EXPECT_EQ(client("CLIENT KILL ID " + client("CLIENT ID")), "0") << "not oneself, unless asked";
   EXPECT_EQ(client("CLIENT KILL 1.2.3.4:5"), "ERR No such client");
+}
+
+TEST(BadInput, OfCommandsWhoseKeyIsMissingIsRefused) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_THAT(client("OBJECT HELP"), StartsWith("["));
+  EXPECT_EQ(client("MEMORY DOCTOR"), "\"Nothing to say.\"");
+  EXPECT_THAT(client("OBJECT ENCODING"), StartsWith("ERR"));
+}
+
+TEST(Served, TakesAnEmptySessionForAnEmptyHash) {
+  ServedStore served;
+  TestClient client = served.client();
+  ASSERT_TRUE(served.store().init("empty").has_value());
+  EXPECT_EQ(client("HRANDFIELD empty"), "(nil)");
+  EXPECT_EQ(client("HRANDFIELD empty -3"), "[]");
+  EXPECT_EQ(client("HGETALL empty"), "[]");
 }
 
 TEST(Clients, MayTurnRepliesOff) {
