@@ -96,7 +96,7 @@ int unpack(lua_State* lua) {
   const std::int64_t count = last - first + 1;
   if (count >= LUAI_MAXCSTACK || lua_checkstack(lua, static_cast<int>(count)) == 0)
     return luaL_error(lua, "too many results to unpack");
-  for (std::int64_t i = first; i <= last; ++i) lua_rawgeti(lua, 1, static_cast<int>(i));
+  for (std::int64_t i = 0; i < count; ++i) lua_rawgeti(lua, 1, static_cast<int>(first + i));
   return static_cast<int>(count);
 }
 

@@ -131,7 +131,8 @@ class Matcher {
     if (*p == '^') ++p;
     do {  // the first character of a set may be ]
       if (*p == '\0') luaL_error(lua_, "malformed pattern (missing ']')");
-      if (*p++ == kEscape && *p != '\0') ++p;
+      const bool escapes = *p == kEscape && p[1] != '\0';
+      p += escapes ? 2 : 1;
     } while (*p != ']');
     return p + 1;
   }
