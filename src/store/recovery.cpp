@@ -23,7 +23,6 @@ class Batch {
  public:
   struct Frame {
     scf::SegmentNumber segment;
-    bool segment_continues = false;  // another one
     scf::Offset at;
     scf::Lsn first_lsn;
     Millis time = 0;
@@ -38,7 +37,7 @@ class Batch {
     return used_ + frame.payload.size() <= kBatchBytes;
   }
 
-  void add(const scf::SegmentSummary& segment, const scf::Frame& frame) {
+  void add(scf::SegmentNumber segment, const scf::Frame& frame) {
     if (bytes_.size() < used_ + frame.payload.size())
       bytes_.resize(std::max(kBatchBytes, frame.payload.size()));  // the first frame: no views yet
     std::byte* const copy = bytes_.data() + used_;
@@ -49,8 +48,7 @@ class Batch {
       records_.back().data =
           ByteView{copy + (record.data.data() - frame.payload.data()), record.data.size()};
     }
-    frames_.push_back({.segment = segment.number,
-                       .segment_continues = segment.header.predecessor.value != 0,
+    frames_.push_back({.segment = segment,
                        .at = frame.at,
                        .first_lsn = frame.header.first_lsn,
                        .time = frame.header.time,
@@ -66,6 +64,7 @@ class Batch {
     total = 0;
   }
 
+  bool lost_start = false;  // of the log, see Replay
   // How far reading had come, of how much; 0 if nobody has said.
   std::uint64_t read = 0;
   std::uint64_t total = 0;
@@ -81,12 +80,17 @@ class Batch {
 class Applying {
  public:
   Applying(const std::string& directory, Table& table,
-           const std::function<void(const RecoveryReport&)>& on_progress)
-      : directory_(directory), table_(table), on_progress_(on_progress) {}
+           const std::function<void(const RecoveryReport&)>& on_progress,
+           const RecoverOptions& options)
+      : directory_(directory),
+        table_(table),
+        on_progress_(on_progress),
+        report_every_(options.report_every),
+        next_report_(start_ + options.report_after) {}
 
   Result<void> apply(const Batch& batch) {
     if (batch.empty()) return {};
-    if (!replay_) replay_.emplace(table_, batch.frames().front().segment_continues);
+    if (!replay_) replay_.emplace(table_, batch.lost_start);
     std::size_t i = 0;
     for (const Batch::Frame& frame : batch.frames()) {
       for (scf::Lsn lsn = frame.first_lsn; i < frame.records_end; ++i, lsn = lsn + 1) {
@@ -117,11 +121,10 @@ class Applying {
   }
 
   void report_progress(const Batch& batch) {
-    constexpr auto kReportEvery = std::chrono::milliseconds{250};
     if (!on_progress_ || batch.read == 0) return;
     const auto now = Clock::now();
     if (now < next_report_) return;
-    next_report_ = now + kReportEvery;
+    next_report_ = now + report_every_;
     report_.sessions = table_.live.load(std::memory_order_relaxed);
     report_.bytes_read = batch.read;
     report_.bytes_total = batch.total;
@@ -129,13 +132,12 @@ class Applying {
     on_progress_(report_);
   }
 
-  static constexpr auto kReportAfter = std::chrono::seconds{1};
-
   const std::string& directory_;
   Table& table_;
   const std::function<void(const RecoveryReport&)>& on_progress_;
+  const std::chrono::milliseconds report_every_;
   const Clock::time_point start_ = Clock::now();
-  Clock::time_point next_report_ = start_ + kReportAfter;
+  Clock::time_point next_report_;
   RecoveryReport report_;
   std::optional<Replay> replay_;  // from the first segment on
 };
@@ -145,13 +147,17 @@ class Applying {
 Result<scf::LogSummary> read_in_batches(io::FileSystem& files, const std::string& directory,
                                         std::unique_ptr<Batch>& batch,
                                         const std::function<Result<void>()>& full) {
+  std::optional<bool> lost_start;
   scf::LogVisitor visitor;
   visitor.on_frame = [&](const scf::SegmentSummary& segment,
                          const scf::Frame& frame) -> Result<void> {
+    if (!lost_start) lost_start = segment.header.predecessor.value != 0;
+    if (frame.records.empty()) return {};
     if (!batch->empty() && !batch->has_room_for(frame)) {
       if (auto taken = full(); !taken) return taken;
     }
-    batch->add(segment, frame);
+    batch->add(segment.number, frame);
+    batch->lost_start = *lost_start;
     return {};
   };
   visitor.on_progress = [&](std::uint64_t read, std::uint64_t total) {
@@ -299,8 +305,9 @@ bool is_large(io::FileSystem& files, const std::string& directory) {
     const auto file = files.open(directory + "/" + name, io::OpenMode::read);
     const auto size = file ? (*file)->size() : std::unexpected(file.error());
     bytes += size.value_or(0);
+    if (bytes >= kLargeBytes) return true;
   }
-  return bytes >= kLargeBytes;
+  return false;
 }
 
 bool reads_ahead(ReadAhead read_ahead, io::FileSystem& files, const std::string& directory) {
@@ -309,16 +316,16 @@ bool reads_ahead(ReadAhead read_ahead, io::FileSystem& files, const std::string&
     case ReadAhead::always: return true;
     case ReadAhead::if_worth_it: break;
   }
-  return std::thread::hardware_concurrency() > 1 && is_large(files, directory);
+  return is_large(files, directory) && std::thread::hardware_concurrency() > 1;
 }
 
 }  // namespace
 
 Result<Recovered> recover(io::FileSystem& files, const std::string& directory, Table& table,
                           const std::function<void(const RecoveryReport&)>& on_progress,
-                          ReadAhead read_ahead) {
-  Applying applying{directory, table, on_progress};
-  auto log = reads_ahead(read_ahead, files, directory)
+                          const RecoverOptions& options) {
+  Applying applying{directory, table, on_progress, options};
+  auto log = reads_ahead(options.read_ahead, files, directory)
                  ? read_ahead_and_apply(files, directory, applying)
                  : read_and_apply(files, directory, applying);
   if (!log) return std::unexpected(log.error());

@@ -7,6 +7,7 @@
 // Not by more threads: blocks would be in their heaps, which those who change them later do not allocate from.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -29,10 +30,17 @@ enum class ReadAhead : std::uint8_t {
   always,
 };
 
+// For tests.
+struct RecoverOptions {
+  ReadAhead read_ahead = ReadAhead::if_worth_it;
+  std::chrono::milliseconds report_after{1000};
+  std::chrono::milliseconds report_every{250};
+};
+
 // `corrupt` if the log is damaged, with segment, offset and LSNs; else read_log()'s errors. `on_progress` may be empty, and is called
-// from this thread.
+// by this thread.
 Result<Recovered> recover(io::FileSystem& files, const std::string& directory, Table& table,
                           const std::function<void(const RecoveryReport&)>& on_progress,
-                          ReadAhead read_ahead = ReadAhead::if_worth_it);
+                          const RecoverOptions& options = {});
 
 }  // namespace hybrid::store
