@@ -205,11 +205,10 @@ int serve(const Options& options) {
   if (!users) return complain(users.error());
 
   Params params;
-  // In `always` the server waits for what was written itself, for many connections at a time.
+  // In `always`, and for security ops, the server waits for what was written itself, for many connections at a time.
   params.durability =
       options.durability == Durability::always ? Durability::interval : options.durability;
   params.sync_interval = std::chrono::milliseconds{options.sync_interval_ms};
-  params.sync_security_ops = options.sync_security_ops;
   ProgressLine progress{"read"};
   params.on_recovery_progress = [&](const RecoveryReport& report) {
     progress.show(report.bytes_read, report.bytes_total);
@@ -230,6 +229,7 @@ int serve(const Options& options) {
   server::Server server{
       **store,
       {.service = {.durability = options.durability,
+                   .sync_security_ops = options.sync_security_ops,
                    .users = *users,
                    .buried = {.prefixes = options.protect_prefixes,
                               .time = std::chrono::seconds{options.protect_seconds},

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <stdexcept>
 
 #include "base/assert.hpp"
 
@@ -11,15 +12,6 @@ namespace hybrid::resp {
 namespace {
 
 constexpr std::size_t kHeaderBytesMax = 1 + 20 + 2;  // type, number, end of line
-
-// Appends what `write` puts at the place it is given, `bytes_max` or less; `write` returns where that ends.
-template <class Write>
-void append(std::string& out, std::size_t bytes_max, Write write) {
-  const std::size_t before = out.size();
-  out.resize_and_overwrite(before + bytes_max, [&](char* data, std::size_t) {
-    return static_cast<std::size_t>(write(data + before) - data);
-  });
-}
 
 char* put(char* to, std::string_view text) { return to + text.copy(to, text.size()); }
 char* put_line_end(char* to) { return put(to, "\r\n"); }
@@ -58,19 +50,31 @@ std::string format_real(double value) {
   return std::string{put_real(text, value)};
 }
 
-ReplyWriter::ReplyWriter(std::string& out, int protocol) : out_(out), protocol_(protocol) {
+ReplyWriter::ReplyWriter(std::string& out, int protocol, std::size_t out_bytes_max)
+    : out_(out), out_bytes_max_(out_bytes_max), protocol_(protocol) {
   HYBRID_ASSERT(protocol == 2 || protocol == 3);
+}
+
+// Appends what `write` puts at the place it is given, `bytes_max` or less; `write` returns where that ends.
+template <class Write>
+void ReplyWriter::append(std::size_t bytes_max, Write write) {
+  const std::size_t before = out_.size();
+  if (before > out_bytes_max_ || bytes_max > out_bytes_max_ - before)
+    throw std::length_error{"the reply is too long"};
+  out_.resize_and_overwrite(before + bytes_max, [&](char* data, std::size_t) {
+    return static_cast<std::size_t>(write(data + before) - data);
+  });
 }
 
 void ReplyWriter::simple(std::string_view text) { line('+', text); }
 void ReplyWriter::error(std::string_view text) { line('-', text); }
 
 void ReplyWriter::integer(std::int64_t value) {
-  append(out_, kHeaderBytesMax, [=](char* to) { return put_header(to, ':', value); });
+  append(kHeaderBytesMax, [=](char* to) { return put_header(to, ':', value); });
 }
 
 void ReplyWriter::bulk(std::string_view bytes) {
-  append(out_, kHeaderBytesMax + bytes.size() + 2, [=](char* to) {
+  append(kHeaderBytesMax + bytes.size() + 2, [=](char* to) {
     to = put_header(to, '$', bytes.size());
     return put_line_end(put(to, bytes));
   });
@@ -94,7 +98,7 @@ void ReplyWriter::verbatim(std::string_view format, std::string_view text) {
   HYBRID_ASSERT(format.size() == 3);
   if (protocol_ == 2) return bulk(text);
   const std::size_t bytes = format.size() + 1 + text.size();
-  append(out_, kHeaderBytesMax + bytes + 2, [=](char* to) {
+  append(kHeaderBytesMax + bytes + 2, [=](char* to) {
     to = put(put_header(to, '=', bytes), format);
     *to++ = ':';
     return put_line_end(put(to, text));
@@ -108,10 +112,12 @@ void ReplyWriter::map(std::size_t count) {
 void ReplyWriter::set(std::size_t count) { header(protocol_ == 2 ? '*' : '~', count); }
 void ReplyWriter::push(std::size_t count) { header(protocol_ == 2 ? '*' : '>', count); }
 
-void ReplyWriter::raw(std::string_view bytes) { out_.append(bytes); }
+void ReplyWriter::raw(std::string_view bytes) {
+  append(bytes.size(), [=](char* to) { return put(to, bytes); });
+}
 
 void ReplyWriter::line(char type, std::string_view text) {
-  append(out_, 1 + text.size() + 2, [=](char* to) {
+  append(1 + text.size() + 2, [=](char* to) {
     *to++ = type;
     char* const end = put(to, text);
     std::replace_if(to, end, [](char c) { return c == '\r' || c == '\n'; }, ' ');
@@ -120,7 +126,7 @@ void ReplyWriter::line(char type, std::string_view text) {
 }
 
 void ReplyWriter::header(char type, std::uint64_t number) {
-  append(out_, kHeaderBytesMax, [=](char* to) { return put_header(to, type, number); });
+  append(kHeaderBytesMax, [=](char* to) { return put_header(to, type, number); });
 }
 
 }  // namespace hybrid::resp

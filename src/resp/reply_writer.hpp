@@ -8,7 +8,7 @@
 // Used by the server for each reply, on the connection's thread; making one costs nothing.
 //   W1  What RESP2 has no word for becomes what Redis sends instead: callers need not ask for the protocol.
 //   W2  No text that is passed in can end a line early, so none can pretend to be a reply of its own.
-//   W3  Each call appends whole or, when memory runs out, not at all.
+//   W3  Each call appends whole or, when memory runs out or the replies get too long, not at all.
 // Does not count: after array(), map(), set() and push() the caller writes as many replies as it said.
 #pragma once
 
@@ -21,8 +21,9 @@ namespace hybrid::resp {
 
 class ReplyWriter {
  public:
-  // `protocol`: 2 or 3, as the client asked for. `out` must outlive this; no text passed in may be part of it.
-  ReplyWriter(std::string& out, int protocol);
+  // `protocol`: 2 or 3, as the client asked for. `out` must outlive this; no text passed in may be part of it. What would make it
+  // longer than `out_bytes_max` throws std::length_error.
+  ReplyWriter(std::string& out, int protocol, std::size_t out_bytes_max = SIZE_MAX);
 
   int protocol() const { return protocol_; }
 
@@ -48,10 +49,13 @@ class ReplyWriter {
   void raw(std::string_view bytes);
 
  private:
+  template <class Write>
+  void append(std::size_t bytes_max, Write write);
   void line(char type, std::string_view text);
   void header(char type, std::uint64_t number);
 
   std::string& out_;
+  std::size_t out_bytes_max_;
   int protocol_;
 };
 

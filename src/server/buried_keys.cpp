@@ -12,10 +12,13 @@ bool BuriedKeys::watches(std::string_view name) const {
 void BuriedKeys::forget_old() {
   const auto now = SteadyClock::now();
   while (!order_.empty() && (order_.front().first <= now || order_.size() > options_.keys_max)) {
-    // It may have been buried again since.
-    const auto found = until_.find(order_.front().second);
-    if (found != until_.end() && found->second == order_.front().first) until_.erase(found);
+    const auto [until, digest] = order_.front();
     order_.pop_front();
+    const auto found = until_.find(digest);
+    if (found->second == until)
+      until_.erase(found);
+    else
+      order_.emplace_back(found->second, digest);  // it has been buried again since
   }
 }
 
@@ -23,8 +26,7 @@ void BuriedKeys::bury(std::string_view sid) {
   const Digest digest = digest_of(sid);
   const auto until = SteadyClock::now() + options_.time;
   const MutexLock lock{mutex_};
-  order_.emplace_back(until, digest);
-  until_.insert_or_assign(digest, until);
+  if (until_.insert_or_assign(digest, until).second) order_.emplace_back(until, digest);
   forget_old();
 }
 

@@ -43,6 +43,7 @@ class BuriedKeys {
   const Options options_;
   Mutex mutex_;
   std::unordered_map<Digest, SteadyClock::time_point> until_ HYBRID_GUARDED_BY(mutex_);
+  // Each of until_ once, with the time that it had then.
   std::deque<std::pair<SteadyClock::time_point, Digest>> order_ HYBRID_GUARDED_BY(mutex_);
 };
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "server/commands.hpp"
+#include "server/scanning.hpp"
 
 namespace hybrid::server {
 namespace {
@@ -20,6 +21,7 @@ void reply_subscription(Call& call, std::string_view kind, const std::string* ch
 void subscribe_all(Call& call, bool patterns) {
   for (std::size_t i = 1; i < call.size(); ++i) {
     const std::string channel{call[i]};
+    if (patterns) check_pattern(channel);
     call.client.subscribe(channel, patterns);
     reply_subscription(call, patterns ? "psubscribe" : "subscribe", &channel);
   }
@@ -53,6 +55,7 @@ void publish(Call& call) {
 void pubsub(Call& call) {
   Channels& channels = call.service.channels();
   if (is(call[1], "channels") && call.size() <= 3) {
+    if (call.size() == 3) check_pattern(call[2]);
     const auto names = channels.channels(call.size() == 3 ? call[2] : std::string_view{});
     call.reply.array(names.size());
     for (const std::string& name : names) call.reply.bulk(name);

@@ -38,18 +38,20 @@ void Channels::unsubscribe_pattern(const std::string& pattern, const SubscriberR
 }
 
 // Under the lock, so that all subscribers see messages in one order; deliver() only queues.
-std::size_t Channels::publish(std::string_view channel, std::string_view message) {
+std::size_t Channels::publish(std::string_view channel, std::string_view text) {
   const MutexLock lock{mutex_};
   std::size_t count = 0;
-  if (const auto found = by_channel_.find(channel); found != by_channel_.end()) {
-    for (const SubscriberRef& subscriber : found->second) subscriber->deliver({}, channel, message);
-    count += found->second.size();
-  }
-  for (const auto& [pattern, subscribers] : by_pattern_) {
-    if (!glob_matches(pattern, channel)) continue;
-    for (const SubscriberRef& subscriber : subscribers)
-      subscriber->deliver(pattern, channel, message);
+  MessageRef message;
+  const auto deliver = [&](std::string_view pattern, const std::set<SubscriberRef>& subscribers) {
+    if (message == nullptr)
+      message = std::make_shared<const Message>(std::string{channel}, std::string{text});
+    for (const SubscriberRef& subscriber : subscribers) subscriber->deliver(pattern, message);
     count += subscribers.size();
+  };
+  if (const auto found = by_channel_.find(channel); found != by_channel_.end())
+    deliver({}, found->second);
+  for (const auto& [pattern, subscribers] : by_pattern_) {
+    if (glob_matches(pattern, channel)) deliver(pattern, subscribers);
   }
   return count;
 }

@@ -14,13 +14,19 @@
 
 namespace hybrid::server {
 
+// One for all who get it.
+struct Message {
+  std::string channel;
+  std::string text;
+};
+using MessageRef = std::shared_ptr<const Message>;
+
 // A subscriber as a publisher sees it. Called by any thread.
 class Subscriber {
  public:
   virtual ~Subscriber() = default;
   // `pattern`: what matched the channel, empty if it was subscribed to by name.
-  virtual void deliver(std::string_view pattern, std::string_view channel,
-                       std::string_view message) = 0;
+  virtual void deliver(std::string_view pattern, const MessageRef& message) = 0;
 };
 
 class Channels {
@@ -33,7 +39,7 @@ class Channels {
   void unsubscribe_pattern(const std::string& pattern, const SubscriberRef& subscriber);
 
   // How many it was delivered to.
-  std::size_t publish(std::string_view channel, std::string_view message);
+  std::size_t publish(std::string_view channel, std::string_view text);
 
   // Those that somebody has subscribed to and that match; an empty pattern matches all.
   std::vector<std::string> channels(std::string_view pattern);

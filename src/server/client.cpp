@@ -1,6 +1,8 @@
 #include "server/client.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <stdexcept>
 #include <utility>
 
 #include "server/call.hpp"
@@ -19,6 +21,7 @@ constexpr std::size_t kOutputPerTurn = std::size_t{1} << 20;
 constexpr std::size_t kQueueBytesMax = std::size_t{64} << 20;
 constexpr std::size_t kWatchedMax = 10'000;
 constexpr std::size_t kSubscriptionsMax = 10'000;
+constexpr std::size_t kMessageBytesMax = std::size_t{64} << 20;  // that wait for its loop
 
 }  // namespace
 
@@ -38,26 +41,28 @@ class Client::Link final : public Subscriber, public std::enable_shared_from_thi
     });
   }
 
-  void deliver(std::string_view pattern, std::string_view channel,
-               std::string_view message) override {
-    post([pattern = std::string{pattern}, channel = std::string{channel},
-          message = std::string{message}](Client& client) {
-      // It may have unsubscribed meanwhile, and would take the message for a reply.
-      const bool listens =
-          pattern.empty() ? client.channels_.contains(channel) : client.patterns_.contains(pattern);
-      if (!listens) return;
-      resp::ReplyWriter reply{client.connection_.output(), client.protocol_};
-      reply.push(pattern.empty() ? 3 : 4);
-      reply.bulk(pattern.empty() ? "message" : "pmessage");
-      if (!pattern.empty()) reply.bulk(pattern);
-      reply.bulk(channel);
-      reply.bulk(message);
-      client.send();
+  void deliver(std::string_view pattern, const MessageRef& message) override {
+    constexpr std::size_t kOverhead = 256;
+    const std::size_t bytes =
+        kOverhead + pattern.size() + message->channel.size() + message->text.size();
+    const std::size_t before = waiting_.fetch_add(bytes, std::memory_order_relaxed);
+    if (before > kMessageBytesMax) return;  // it is being disconnected
+    if (before + bytes > kMessageBytesMax) {
+      return post([](Client& client) {
+        client.service_.log("client " + std::to_string(client.info_->id) +
+                            " is too far behind its messages and is disconnected");
+        client.connection_.close();
+      });
+    }
+    post([this, bytes, message, pattern = std::string{pattern}](Client& client) {
+      waiting_.fetch_sub(bytes, std::memory_order_relaxed);
+      client.tell(pattern, *message);
     });
   }
 
  private:
-  Client* client_;  // of its loop
+  Client* client_;                       // of its loop
+  std::atomic<std::size_t> waiting_{0};  // bytes
   const std::weak_ptr<net::Connection> connection_;
 };
 
@@ -122,8 +127,8 @@ std::size_t Client::on_input(std::string_view input) {
 }
 
 void Client::send() {
-  if (service_.options().durability == Durability::always && (wrote_ || undurable_ > 0)) {
-    wrote_ = false;
+  if (waits_for_sync_ || undurable_ > 0) {
+    waits_for_sync_ = false;
     ++undurable_;
     const std::uint64_t end = connection_.output_end();
     service_.durable_replies().await([link = link_, end](bool durable) {
@@ -203,13 +208,14 @@ void Client::execute(std::span<const std::string_view> arguments, std::string& o
 void Client::run_locked(const Command& command, std::span<const std::string_view> arguments,
                         std::string& output) {
   Keyspace keys{service_.provider()};
+  const std::size_t output_bytes_max = output.size() + kReplyBytesMax;
   if (command.has(kAllKeys)) {
     const KeyLocks::Guard guard{service_.locks(), KeyLocks::Set{}.set()};
-    run(command, arguments, keys, output);
+    run(command, arguments, keys, output, output_bytes_max);
     return;
   }
   if (command.keys.first == 0) {
-    run(command, arguments, keys, output);
+    run(command, arguments, keys, output, output_bytes_max);
     return;
   }
   const bool names_one = command.keys.last == command.keys.first &&
@@ -218,7 +224,7 @@ void Client::run_locked(const Command& command, std::span<const std::string_view
     const Key key{.database = database_,
                   .name = arguments[static_cast<std::size_t>(command.keys.first)]};
     const KeyLocks::Guard guard{service_.locks(), key};
-    run(command, arguments, keys, output);
+    run(command, arguments, keys, output, output_bytes_max);
     return;
   }
   KeyLocks::Set wanted;
@@ -226,28 +232,38 @@ void Client::run_locked(const Command& command, std::span<const std::string_view
     wanted.set(KeyLocks::lock_of({.database = database_, .name = arguments[i]}));
   });
   const KeyLocks::Guard guard{service_.locks(), wanted};
-  run(command, arguments, keys, output);
+  run(command, arguments, keys, output, output_bytes_max);
 }
 
-bool Client::run(const Command& command, std::span<const std::string_view> arguments,
-                 Keyspace& keys, std::string& output) {
+void Client::run(const Command& command, std::span<const std::string_view> arguments,
+                 Keyspace& keys, std::string& output, std::size_t output_bytes_max) {
+  constexpr int kTriesMax = 3;
   const std::size_t before = output.size();
-  resp::ReplyWriter reply{output, protocol_};
+  resp::ReplyWriter reply{output, protocol_, output_bytes_max};
   Call call{.client = *this,
             .service = service_,
             .keys = keys,
             .command = command,
             .arguments = arguments,
             .reply = reply};
-  try {
-    command.run(call);
-    if (command.has(kWrite)) wrote_ = true;
-    return true;
-  } catch (const ReplyError& error) {
+  const auto fail = [&](std::string_view text) {
     output.resize(before);
-    reply.error(error.text());
+    resp::ReplyWriter{output, protocol_}.error(text);
     service_.counters().errors.fetch_add(1, std::memory_order_relaxed);
-    return false;
+  };
+  if (command.has(kWrite) && service_.options().durability == Durability::always) await_sync();
+  for (int tries = 1;; ++tries) {
+    try {
+      return command.run(call);
+    } catch (const KeyGone& gone) {
+      if (tries == kTriesMax) return fail(gone.text());
+      output.resize(before);
+      keys.forget_gone();
+    } catch (const ReplyError& error) {
+      return fail(error.text());
+    } catch (const std::length_error&) {
+      return fail("ERR the reply is longer than " + std::to_string(kReplyBytesMax >> 20) + " MiB");
+    }
   }
 }
 
@@ -345,6 +361,20 @@ bool Client::watched_keys_changed(Keyspace& keys) const {
 
 // --- Subscriptions
 
+void Client::tell(const std::string& pattern, const Message& message) {
+  // It may have unsubscribed meanwhile, and would take the message for a reply.
+  const bool listens =
+      pattern.empty() ? channels_.contains(message.channel) : patterns_.contains(pattern);
+  if (!listens) return;
+  resp::ReplyWriter reply{connection_.output(), protocol_};
+  reply.push(pattern.empty() ? 3 : 4);
+  reply.bulk(pattern.empty() ? "message" : "pmessage");
+  if (!pattern.empty()) reply.bulk(pattern);
+  reply.bulk(message.channel);
+  reply.bulk(message.text);
+  send();
+}
+
 void Client::subscribe(const std::string& channel, bool is_pattern) {
   if (subscriptions() == kSubscriptionsMax) refuse("ERR too many subscriptions");
   if (channel.size() > kKeyBytesMax) refuse("ERR the channel's name is longer than 64 KiB");
@@ -357,6 +387,7 @@ void Client::subscribe(const std::string& channel, bool is_pattern) {
     service_.channels().subscribe(channel, link_);
     ++info_->channels;
   }
+  connection_.allow_silence(true);
 }
 
 bool Client::unsubscribe(const std::string& channel, bool is_pattern) {
@@ -370,6 +401,7 @@ bool Client::unsubscribe(const std::string& channel, bool is_pattern) {
     service_.channels().unsubscribe(name, link_);
     --info_->channels;
   }
+  connection_.allow_silence(subscriptions() > 0);
   return true;
 }
 

@@ -3,7 +3,8 @@
 // Lives on its connection's loop, and is called by that thread only, but for ClientInfo and deliver().
 //   C1  Replies go out in the order of the requests. In `always` none goes out before what was written until then is durable.
 //   C2  A request is refused before anything is done: unknown, too few arguments, not allowed. Its reply is whole or an error.
-//   C3  What a client can make the server keep is bounded: its queue of MULTI, its watched keys, its subscriptions.
+//   C3  What a client can make the server keep is bounded: its queue of MULTI, its watched keys, its subscriptions, a reply, and
+//       messages that wait for it.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,9 @@ namespace hybrid::server {
 class Service;
 struct ClientInfo;
 
+// Of one request: the largest session fits twice.
+inline constexpr std::size_t kReplyBytesMax = std::size_t{128} << 20;
+
 class Client final : public net::Handler {
  public:
   Client(net::Connection& connection, Service& service);
@@ -49,6 +53,8 @@ class Client final : public net::Handler {
   // As if it had just connected.
   void reset();
   void quit() { quits_ = true; }
+  // The reply waits until all that was written is durable.
+  void await_sync() { waits_for_sync_ = true; }
   enum class Replies : std::uint8_t { on, off, skip_next, skipping };
   void set_replies(Replies replies) { replies_ = replies; }
 
@@ -72,9 +78,10 @@ class Client final : public net::Handler {
   const std::set<std::string>& patterns() const { return patterns_; }
   std::size_t subscriptions() const { return channels_.size() + patterns_.size(); }
 
-  // Calls a command whose locks are held, within EXEC or a script; false if it replied with an error.
-  bool run(const Command& command, std::span<const std::string_view> arguments, Keyspace& keys,
-           std::string& output);
+  // Calls a command whose locks are held, within EXEC or a script. Its reply is an error if it would make `output` longer than
+  // `output_bytes_max`.
+  void run(const Command& command, std::span<const std::string_view> arguments, Keyspace& keys,
+           std::string& output, std::size_t output_bytes_max = kReplyBytesMax);
 
  private:
   // What others hold of it: told on its loop, and void once it is gone.
@@ -87,6 +94,7 @@ class Client final : public net::Handler {
              resp::ReplyWriter& reply);
   void run_locked(const Command& command, std::span<const std::string_view> arguments,
                   std::string& output);
+  void tell(const std::string& pattern, const Message& message);
   void send();
   void on_durable(std::uint64_t end, bool durable);
 
@@ -101,8 +109,8 @@ class Client final : public net::Handler {
   int protocol_ = 2;
   Replies replies_ = Replies::on;
   bool quits_ = false;
-  bool wrote_ = false;         // since the replies were last sent
-  std::size_t undurable_ = 0;  // how often await() was called and has not come back
+  bool waits_for_sync_ = false;  // what was written since replies were last sent
+  std::size_t undurable_ = 0;    // how often await() was called and has not come back
 
   bool in_multi_ = false;
   bool multi_is_broken_ = false;

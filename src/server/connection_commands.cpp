@@ -1,5 +1,8 @@
 // Who a client is, and how it speaks.
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,11 +16,21 @@ namespace {
 constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
 
-void log_in(Call& call, std::string_view name, std::string_view password) {
-  const std::string& peer = call.client.connection().peer();
+// Whose wrong passwords are counted together: an address, or a user of this machine.
+std::string origin_of(const net::Connection& connection) {
+  const std::string& peer = connection.peer();
   // Without the port, which is another one each time.
-  const std::string_view address = std::string_view{peer}.substr(0, peer.rfind(':'));
-  const User* const user = call.service.users().check(name, password, address);
+  if (!peer.starts_with("unix:")) return peer.substr(0, peer.rfind(':'));
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  const int got =
+      ::getsockopt(connection.descriptor(), SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+  return got == 0 ? "user " + std::to_string(credentials.uid) : "unix";
+}
+
+void log_in(Call& call, std::string_view name, std::string_view password) {
+  const User* const user =
+      call.service.users().check(name, password, origin_of(call.client.connection()));
   if (user == nullptr) {
     ++call.service.counters().refused;
     refuse(std::string{kWrongPassword});
@@ -186,12 +199,14 @@ void client_list(Call& call) {
         text += describe(*client) + "\n";
     }
   } else if (is(call[2], "id") && call.size() > 3) {
+    std::set<std::uint64_t> wanted;
     for (std::size_t i = 3; i < call.size(); ++i) {
       const auto id = parse_integer(call[i]);
       if (!id) refuse("ERR Invalid client ID");
-      for (const auto& client : call.service.clients()) {
-        if (client->id == static_cast<std::uint64_t>(*id)) text += describe(*client) + "\n";
-      }
+      wanted.insert(static_cast<std::uint64_t>(*id));
+    }
+    for (const auto& client : call.service.clients()) {
+      if (wanted.contains(client->id)) text += describe(*client) + "\n";
     }
   } else {
     refuse_syntax();

@@ -108,7 +108,7 @@ void hvals(Call& call) { reply_fields(call, false, true); }
 void hdel(Call& call) {
   const auto object = hash_of(call);
   Changes changes;
-  std::int64_t erased = 0;
+  std::size_t erased = 0;
   std::vector<std::string_view> fields{call.arguments.begin() + 2, call.arguments.end()};
   std::ranges::sort(fields);
   fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
@@ -117,11 +117,8 @@ void hdel(Call& call) {
     changes.erase(field);
     ++erased;
   }
-  if (erased > 0) {
-    write(call, object, changes, "hdel");
-    remove_if_empty(call, call.key());
-  }
-  call.reply.integer(erased);
+  if (erased > 0) erase(call, *object, changes, erased, 'h', "hdel");
+  call.reply.integer(static_cast<std::int64_t>(erased));
 }
 
 void hexists(Call& call) {

@@ -88,7 +88,8 @@ void rename_key(Call& call, bool only_if_new) {
   if (!same) {
     call.keys.rename(from, to);
     // Who still has the old name must not bring it back: it is how a session's id is changed.
-    if (call.service.buried().watches(from.name)) call.service.buried().bury(sid_of(from));
+    bury(call, from);
+    end_safely(call);
   }
   call.notify('g', "rename_from", from);
   call.notify('g', "rename_to", to);
@@ -181,8 +182,9 @@ void move(Call& call) {
   const auto object = call.keys.find(from);
   if (!object || call.keys.exists(to) || !may_write(call, to)) return call.reply.integer(0);
   put_copy(call, *object, to);
-  if (call.service.buried().watches(from.name)) call.service.buried().bury(sid_of(from));
+  bury(call, from);
   call.keys.remove(from);
+  end_safely(call);
   call.notify('g', "move_from", from);
   call.notify('g', "move_to", to);
   call.reply.integer(1);
@@ -228,6 +230,7 @@ void scan(Call& call) {
 }
 
 void keys(Call& call) {
+  check_pattern(call[1]);
   std::vector<std::string> names;
   call.keys.for_each(call.client.database(), [&](const Served& served, const Object&) {
     if (call[1] == "*" || glob_matches(call[1], served.name)) names.push_back(served.name);
@@ -239,7 +242,7 @@ void keys(Call& call) {
 void randomkey(Call& call) {
   // Goes on from a place at random to the first key.
   constexpr std::size_t kPlaces = 64;
-  const std::uint64_t places = 2 * call.service.count(call.client.database()) + kPlaces;
+  const std::uint64_t places = 2 * call.service.counts()[call.client.database()] + kPlaces;
   std::uint64_t cursor = this_threads_random()() % places;
   std::vector<std::string> names;
   for (int rounds = 0; names.empty() && rounds < 2;) {

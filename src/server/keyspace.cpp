@@ -276,12 +276,10 @@ void Keyspace::write(const Key& key, Type type, const std::optional<Object>& obj
   const std::vector<Change> view = changes.view();
   if (transaction_ != nullptr) return transaction_->put(sid, view);
   if (object) {
-    const auto applied = object->session().backend()->apply(view, std::nullopt);
-    if (applied || applied.error().code() != Errc::session_gone) return must(applied);
-    // It has expired since it was found.
-    changes.set_served(key, type);
+    must(object->session().backend()->apply(view, std::nullopt));
+  } else {
+    must(provider_.put(sid, view));
   }
-  must(provider_.put(sid, changes.view()));
 }
 
 void Keyspace::replace(const Key& key, Type type, const std::optional<Object>& object,
@@ -336,10 +334,34 @@ std::uint64_t Keyspace::scan(unsigned database, std::uint64_t cursor, std::size_
     try {
       const auto served = object.served();
       if (served && served->database == database) visit(*served, object);
-    } catch (const ReplyError&) {
-      // It has gone meanwhile.
+    } catch (const KeyGone&) {
     }
   }));
+}
+
+void Keyspace::flush(std::optional<unsigned> database, const std::function<void(const Key&)>& fn) {
+  if (transaction_ != nullptr) transaction_->commit();
+  constexpr std::size_t kPlaces = 4096;
+  std::uint64_t cursor = 0;
+  do {
+    std::vector<Session> sessions;
+    cursor = must(
+        provider_.scan(cursor, kPlaces, [&](Session& session) { sessions.push_back(session); }));
+    for (Session& session : sessions) {
+      try {
+        // What a C++ program has made has no name, and is of database 0.
+        const auto served = Object{session}.served();
+        if (database && (served ? served->database : 0) != *database) continue;
+        must(session.destroy());
+        if (served) fn({.database = served->database, .name = served->name});
+      } catch (const KeyGone&) {
+      }
+    }
+  } while (cursor != 0);
+}
+
+void Keyspace::forget_gone() {
+  if (transaction_ != nullptr) transaction_->forget_gone();
 }
 
 void Keyspace::for_each(unsigned database, const Visit& visit) {

@@ -137,8 +137,15 @@ class Keyspace {
                      const Visit& visit);
   void for_each(unsigned database, const Visit& visit);
 
+  // Destroys all sessions, or those of one database. Calls fn(key) for each that has a name.
+  void flush(std::optional<unsigned> database, const std::function<void(const Key&)>& fn);
+
+  // What a command threw KeyGone for is not there when it is called again.
+  void forget_gone();
+
   Provider& provider() { return provider_; }
-  bool is_in_transaction() const { return transaction_ != nullptr; }
+  // Null outside EXEC and scripts.
+  Transaction* transaction() { return transaction_; }
 
  private:
   Provider& provider_;

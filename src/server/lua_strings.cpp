@@ -413,21 +413,24 @@ int gsub(lua_State* lua) {
   luaL_buffinit(lua, &result);
   lua_Integer count = 0;
   const char* s = matcher.begin();
+  const char* done = s;  // up to here the result has it
   while (count < count_max) {
     const char* const e = matcher.match_at(s, pattern);
     if (e != nullptr) {
       ++count;
+      luaL_addlstring(&result, done, static_cast<std::size_t>(s - done));
       add_replaced(lua, result, matcher, s, e);
+      done = e;
     }
     if (e != nullptr && e > s)
       s = e;
     else if (s < matcher.end())
-      luaL_addchar(&result, *s++);
+      ++s;
     else
       break;
     if (anchored) break;
   }
-  luaL_addlstring(&result, s, static_cast<std::size_t>(matcher.end() - s));
+  luaL_addlstring(&result, done, static_cast<std::size_t>(matcher.end() - done));
   luaL_pushresult(&result);
   lua_pushinteger(lua, count);
   return 2;
@@ -436,7 +439,7 @@ int gsub(lua_State* lua) {
 // --- rep
 
 int rep(lua_State* lua) {
-  constexpr std::size_t kBytesMax = std::size_t{1} << 30;  // more than there is memory for
+  constexpr lua_Number kBytesMax = 1 << 30;  // more than there is memory for
   luaL_checkstring(lua, 1);
   const std::string_view text = text_at(lua, 1);
   const lua_Number wanted = luaL_checknumber(lua, 2);
@@ -444,7 +447,7 @@ int rep(lua_State* lua) {
     lua_pushliteral(lua, "");
     return 1;
   }
-  if (wanted >= static_cast<lua_Number>(kBytesMax / text.size()))
+  if (wanted * static_cast<lua_Number>(text.size()) >= kBytesMax)
     return luaL_error(lua, "resulting string too large");
   const std::size_t size = static_cast<std::size_t>(wanted) * text.size();
   char* const room = static_cast<char*>(lua_newuserdata(lua, size));

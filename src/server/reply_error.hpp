@@ -18,6 +18,12 @@ class ReplyError {
   std::string text_;
 };
 
+// The key was there when the command looked, and is not any more: it has expired. The command is called once more.
+class KeyGone final : public ReplyError {
+ public:
+  KeyGone() : ReplyError("ERR the key has just expired") {}
+};
+
 [[noreturn]] inline void refuse(std::string text) { throw ReplyError{std::move(text)}; }
 
 // What the store refused, with a code that clients know.

@@ -18,6 +18,11 @@ bool ScanOptions::matches(std::string_view name) const {
   return pattern.empty() || pattern == "*" || glob_matches(pattern, name);
 }
 
+void check_pattern(std::string_view pattern) {
+  constexpr std::size_t kBytesMax = 4096;
+  if (pattern.size() > kBytesMax) refuse("ERR the pattern is longer than 4 KiB");
+}
+
 ScanOptions parse_scan(const Call& call, std::size_t cursor, std::size_t options) {
   constexpr std::size_t kCountMax = 1'000'000;
   ScanOptions parsed;
@@ -32,6 +37,7 @@ ScanOptions parse_scan(const Call& call, std::size_t cursor, std::size_t options
       if (count < 1) refuse_syntax();
       parsed.count = std::min(static_cast<std::size_t>(count), kCountMax);
     } else if (is(call[i], "match")) {
+      check_pattern(value);
       parsed.pattern = value;
     } else if (is(call[i], "type") && call.command.name == "scan") {
       parsed.type = value;

@@ -1,4 +1,4 @@
-// The options of SCAN, HSCAN and SSCAN.
+// What SCAN, HSCAN and SSCAN have in common, and other commands that take patterns.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,9 @@ struct ScanOptions {
 
   bool matches(std::string_view name) const;
 };
+
+// Refuses a pattern that would take long to match.
+void check_pattern(std::string_view pattern);
 
 // The cursor is at `cursor`, options begin at `options`. TYPE is known to SCAN only.
 ScanOptions parse_scan(const Call& call, std::size_t cursor, std::size_t options);

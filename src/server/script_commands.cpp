@@ -51,10 +51,10 @@ class ScriptCaller final : public LuaState::Caller {
         protocol_(client_.protocol()),
         database_(client_.database()) {
     // Within EXEC it is that of EXEC.
-    if (call.keys.is_in_transaction()) {
+    if (call.keys.transaction() != nullptr) {
       keys_ = &call.keys;
     } else {
-      transaction_.emplace(call.service.provider());
+      transaction_.emplace(call.service.provider(), call.service.buried());
       keys_ = &own_keys_.emplace(call.service.provider(), *transaction_);
     }
   }
@@ -243,7 +243,7 @@ constexpr std::size_t kMany = std::size_t{1} << 20;
 constexpr Subcommand kSubcommands[] = {{"exists", 3, kMany, true, script_exists},
                                        {"flush", 2, kMany, false, script_flush},
                                        {"kill", 2, 2, false, script_kill},
-                                       {"load", 3, 3, true, script_load}};
+                                       {"load", 3, 3, false, script_load}};
 
 }  // namespace
 

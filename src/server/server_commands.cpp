@@ -188,8 +188,9 @@ std::string info_cluster(Call&) { return Section{"Cluster"}.add("cluster_enabled
 std::string info_keyspace(Call& call) {
   Section section{"Keyspace"};
   const auto stats = call.service.provider().stats();
+  const Service::Counts counts = call.service.counts();
   for (unsigned database = 0; database < kDatabases; ++database) {
-    const std::uint64_t count = call.service.count(database);
+    const std::uint64_t count = counts[database];
     if (count == 0) continue;
     // They are not told apart by database.
     const std::uint64_t expiring = stats ? std::min(stats->deadlines, count) : 0;
@@ -367,20 +368,12 @@ void command_getkeys(Call& call) {
   for (const std::string_view key : keys) call.reply.bulk(key);
 }
 
-void flush_database(Call& call, unsigned database) {
-  std::vector<std::string> names;
-  call.keys.for_each(database,
-                     [&](const Served& served, const Object&) { names.push_back(served.name); });
-  for (const std::string& name : names) {
-    const Key key{.database = database, .name = name};
-    if (call.service.buried().watches(name)) call.service.buried().bury(sid_of(key));
-    call.keys.remove(key);
-  }
-}
-
-void check_flush(Call& call) {
+void flush(Call& call, std::optional<unsigned> database) {
   const bool has_mode = call.size() == 2 && (is(call[1], "async") || is(call[1], "sync"));
   if (call.size() > 1 && !has_mode) refuse_syntax();
+  call.keys.flush(database, [&](const Key& key) { bury(call, key); });
+  end_safely(call);
+  call.ok();
 }
 
 }  // namespace
@@ -456,20 +449,11 @@ void time(Call& call) {
 }
 
 void dbsize(Call& call) {
-  call.reply.integer(static_cast<std::int64_t>(call.service.count(call.client.database())));
+  call.reply.integer(static_cast<std::int64_t>(call.service.counts()[call.client.database()]));
 }
 
-void flushdb(Call& call) {
-  check_flush(call);
-  flush_database(call, call.client.database());
-  call.ok();
-}
-
-void flushall(Call& call) {
-  check_flush(call);
-  for (unsigned database = 0; database < kDatabases; ++database) flush_database(call, database);
-  call.ok();
-}
+void flushdb(Call& call) { flush(call, call.client.database()); }
+void flushall(Call& call) { flush(call, std::nullopt); }
 
 void save(Call& call) {
   must(call.service.provider().flush());

@@ -109,10 +109,12 @@ std::string Service::notified() const {
 
 // --- Counts
 
-std::uint64_t Service::count(unsigned database) {
-  if (others_are_known_ && !others_are_used_)
-    return database == 0 ? must(provider_.size()) : std::uint64_t{0};
-  std::array<std::uint64_t, kDatabases> counts{};
+Service::Counts Service::counts() {
+  Counts counts{};
+  if (others_are_known_ && !others_are_used_) {
+    counts[0] = must(provider_.size());
+    return counts;
+  }
   std::uint64_t cursor = 0;
   do {
     constexpr std::size_t kPlaces = 4096;
@@ -128,7 +130,7 @@ std::uint64_t Service::count(unsigned database) {
     if (counts[other] > 0) others_are_used_ = true;
   }
   others_are_known_ = true;
-  return counts[database];
+  return counts;
 }
 
 void Service::note_use_of(unsigned database) {

@@ -33,7 +33,8 @@ class Client;
 
 struct ServiceOptions {
   Durability durability =
-      Durability::interval;  // always: replies to writes wait until these are durable
+      Durability::interval;        // always: replies to writes wait until these are durable
+  bool sync_security_ops = false;  // so do replies to DEL and RENAME
   Users users{};
   BuriedKeys::Options buried{};
   bool allow_debug = false;  // DEBUG SLEEP
@@ -115,7 +116,8 @@ class Service {
 
   // --- How many keys each database has
   // At once if only database 0 is used, else by looking at all.
-  std::uint64_t count(unsigned database);
+  using Counts = std::array<std::uint64_t, kDatabases>;
+  Counts counts();
   void note_use_of(unsigned database);
 
   // --- Clients

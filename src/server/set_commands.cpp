@@ -46,11 +46,7 @@ void srem(Call& call) {
       distinct(call, [&](std::string_view member) { return object && object->contains(member); });
   Changes changes;
   for (const std::string_view member : removed) changes.erase(member);
-  if (!removed.empty()) {
-    call.keys.write(call.key(), Type::set, object, changes);
-    call.notify('s', "srem", call.key());
-    remove_if_empty(call, call.key());
-  }
+  if (!removed.empty()) erase(call, *object, changes, removed.size(), 's', "srem");
   call.reply.integer(static_cast<std::int64_t>(removed.size()));
 }
 
@@ -66,11 +62,7 @@ void spop(Call& call) {
   members.resize(std::min(members.size(), static_cast<std::size_t>(count)));
   Changes changes;
   for (const auto& [member, nothing] : members) changes.erase(member);
-  if (!members.empty()) {
-    call.keys.write(call.key(), Type::set, object, changes);
-    call.notify('s', "spop", call.key());
-    remove_if_empty(call, call.key());
-  }
+  if (!members.empty()) erase(call, *object, changes, members.size(), 's', "spop");
   if (has_count) call.reply.set(members.size());
   for (const auto& [member, nothing] : members) call.reply.bulk(member);
 }

@@ -218,7 +218,11 @@ void check_pairs(Call& call) {
 }
 
 void set_all(Call& call) {
-  for (std::size_t i = 1; i < call.size(); i += 2) check_value(call[i + 1]);
+  // All of them or none.
+  for (std::size_t i = 1; i < call.size(); i += 2) {
+    check_value(call[i + 1]);
+    if (!call.keys.exists(call.key(i))) may_write(call, call.key(i));
+  }
   for (std::size_t i = 1; i < call.size(); i += 2) {
     const Key key = call.key(i);
     const auto object = call.keys.find(key);

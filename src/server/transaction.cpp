@@ -77,8 +77,20 @@ bool Transaction::remove(const std::string& sid) {
   return true;
 }
 
+void Transaction::forget_gone() {
+  for (Touched& touched : touched_) {
+    if (!touched.existed || touched.was_removed || provider_.exists(touched.sid)) continue;
+    touched.view->abandon();
+    touched.existed = false;
+    touched.exists = false;
+    touched.before = std::make_shared<NoSession>();
+    touched.view = std::make_shared<UpdateView>(*touched.before);
+  }
+}
+
 Result<void> Transaction::commit(Touched& touched) {
   const std::vector<Change> changes = touched.view->finish();
+  if (touched.is_to_bury && !touched.exists) buried_.bury(touched.sid);
   if (!touched.exists) return touched.existed ? provider_.destroy(touched.sid) : Result<void>{};
   if (changes.empty()) return {};
   if (touched.existed && !touched.was_removed) {

@@ -12,12 +12,13 @@
 
 #include "base/update_view.hpp"
 #include "hybrid/provider.hpp"
+#include "server/buried_keys.hpp"
 
 namespace hybrid::server {
 
 class Transaction {
  public:
-  explicit Transaction(Provider& provider) : provider_(provider) {}
+  Transaction(Provider& provider, BuriedKeys& buried) : provider_(provider), buried_(buried) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
@@ -25,6 +26,10 @@ class Transaction {
   std::optional<Session> find(const std::string& sid);
   void put(const std::string& sid, std::span<const Change> changes);
   bool remove(const std::string& sid);
+  // If it is not there once all changes are made, it is buried.
+  void bury(const std::string& sid) { touch(sid).is_to_bury = true; }
+  // Sessions that have expired since they were touched are not there any more, nor what was changed in them.
+  void forget_gone();
   // Makes all changes, in the order in which their sessions were first touched; after it the transaction is empty. Throws
   // ReplyError of the first session that cannot be changed, once all others have been.
   void commit();
@@ -35,6 +40,7 @@ class Transaction {
     bool existed = false;
     bool exists = false;
     bool was_removed = false;  // on the way
+    bool is_to_bury = false;
     std::shared_ptr<SessionBackend> before;
     std::shared_ptr<UpdateView> view;
   };
@@ -42,6 +48,7 @@ class Transaction {
   Result<void> commit(Touched& touched);
 
   Provider& provider_;
+  BuriedKeys& buried_;
   std::map<std::string, std::size_t, std::less<>> places_;  // in touched_
   std::vector<Touched> touched_;
 };

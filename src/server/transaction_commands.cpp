@@ -43,7 +43,7 @@ void exec(Call& call) {
   if (changed) return call.reply.null_array();
 
   // Every key is locked. What the commands change is kept back, and goes to each session as one change.
-  Transaction transaction{call.service.provider()};
+  Transaction transaction{call.service.provider(), call.service.buried()};
   Keyspace keys{call.service.provider(), transaction};
   std::string replies;
   std::vector<std::string_view> arguments;
@@ -53,7 +53,7 @@ void exec(Call& call) {
     const Command& command = *queued.command;
     if (command.keys.first == 0 && (command.has(kRead) || command.has(kWrite)))
       transaction.commit();
-    client.run(*queued.command, arguments, keys, replies);
+    client.run(command, arguments, keys, replies);
   }
   transaction.commit();
   call.reply.array(queue.size());

@@ -1,6 +1,7 @@
 #include "server/writing.hpp"
 
 #include "server/reply_error.hpp"
+#include "server/transaction.hpp"
 
 namespace hybrid::server {
 
@@ -22,19 +23,37 @@ bool may_write(Call& call, const Key& key) {
   refuse("ERR the session was deleted a short while ago (see --protect-prefix)");
 }
 
+void end_safely(Call& call) {
+  if (call.service.options().sync_security_ops) call.client.await_sync();
+}
+
 bool remove_key(Call& call, const Key& key, std::string_view event) {
-  // Also if it is not there, since it may just have expired.
-  if (call.service.buried().watches(key.name)) call.service.buried().bury(sid_of(key));
+  bury(call, key);  // also if it is not there, since it may just have expired
   if (!call.keys.remove(key)) return false;
+  end_safely(call);
   call.notify('g', event, key);
   return true;
 }
 
-void remove_if_empty(Call& call, const Key& key) {
-  const auto object = call.keys.find(key);
-  if (!object || object->size() > 0) return;
-  // Nobody has logged out: it may come back.
-  if (call.keys.remove(key)) call.notify('g', "del", key);
+void bury(Call& call, const Key& key) {
+  BuriedKeys& buried = call.service.buried();
+  if (!buried.watches(key.name)) return;
+  if (Transaction* const transaction = call.keys.transaction())
+    transaction->bury(sid_of(key));
+  else
+    buried.bury(sid_of(key));
+}
+
+void erase(Call& call, const Object& object, Changes& changes, std::size_t erased, char kind,
+           std::string_view event) {
+  const bool is_last = erased == object.size();
+  if (is_last) {
+    call.keys.remove(call.key());  // not buried: nobody has logged out, and it may come back
+  } else {
+    call.keys.write(call.key(), object.type(), object, changes);
+  }
+  call.notify(kind, event, call.key());
+  if (is_last) call.notify('g', "del", call.key());
 }
 
 }  // namespace hybrid::server

@@ -58,6 +58,7 @@ void apply(PackedBlock& block, std::span<const scf::ChangeView> changes) {
       case scf::ChangeKind::clear: block.clear(); break;
     }
   }
+  block.reserve(0, 0);  // gives back what it has too much
 }
 
 bool may_move_deadline(const scf::ChangeView& change) {

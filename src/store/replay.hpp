@@ -28,9 +28,15 @@ class LookAhead {
         const std::size_t end = std::min(count, i + (ahead + 1) * kGroup);
         for (std::size_t j = begin; j < end; ++j) fn(j, guesses_[j % guesses_.size()]);
       };
-      group(3, [&](std::size_t j, Entry*&) { table_.prefetch_slot_alone(digest_at(j)); });
+      const auto like_before = [&](std::size_t j) {
+        return j > 0 && digest_at(j) == digest_at(j - 1);
+      };
+      group(3, [&](std::size_t j, Entry*&) {
+        if (!like_before(j)) table_.prefetch_slot_alone(digest_at(j));
+      });
       group(2, [&](std::size_t j, Entry*& guess) {
-        guess = table_.prefetch_entry_alone(digest_at(j));
+        guess = like_before(j) ? guesses_[(j - 1) % guesses_.size()]
+                               : table_.prefetch_entry_alone(digest_at(j));
       });
       group(1, [](std::size_t, Entry* guess) {
         if (guess != nullptr) guess->prefetch_rest();

@@ -335,7 +335,9 @@ void Table::leave() {
 // In the order in which blocks were made, about, so that the allocator joins them as they go.
 void Table::close() {
   for_each_chunk([this](Chunk& chunk) {
-    for (const Entry& entry : chunk.entries) prefetch_slot(entry.digest);
+    for (const Entry& entry : chunk.entries) {
+      if (entry.references.load(std::memory_order_relaxed) != 0) prefetch_slot(entry.digest);
+    }
     for (Entry& entry : chunk.entries) {
       const EntryRef held = try_refer(entry);
       if (!held) continue;

@@ -89,6 +89,17 @@ TEST(Replies, AreAppended) {
   EXPECT_EQ(out, "+before\r\n%1\r\n$3\r\nkey\r\n*2\r\n:1\r\n_\r\n");
 }
 
+TEST(Replies, AreNotLongerThanTheyMayBe) {
+  std::string out = "before";
+  resp::ReplyWriter reply{out, 3, 40};
+  EXPECT_THROW(reply.bulk(std::string(40, 'v')), std::length_error);
+  EXPECT_THROW(reply.raw(std::string(35, 'v')), std::length_error);
+  EXPECT_EQ(out, "before");
+  reply.raw(std::string(34, 'v'));
+  EXPECT_THROW(reply.integer(1), std::length_error);
+  EXPECT_EQ(out.size(), 40U);
+}
+
 TEST(Replies, MayBeLarge) {
   const std::string bytes(std::size_t{20} << 20, 'x');
   EXPECT_EQ(reply(2, [&](auto& to) { to.bulk(bytes); }), "$20971520\r\n" + bytes + "\r\n");

@@ -143,8 +143,7 @@ class ServedStore {
   explicit ServedStore(server::ServiceOptions options = {},
                        std::unique_ptr<Provider> provider = open("memory:").value())
       : provider_(std::move(provider)),
-        server_(std::make_unique<server::Server>(
-            *provider_, server::ServerOptions{.service = std::move(options), .threads = 2})) {
+        server_(std::make_unique<server::Server>(*provider_, server_options(std::move(options)))) {
     EXPECT_TRUE(server_->net().listen_unix(path()).has_value());
     EXPECT_TRUE(server_->net().start().has_value());
   }
@@ -156,8 +155,14 @@ class ServedStore {
   TestClient client() const { return TestClient{path()}; }
   Provider& store() { return *provider_; }
   server::Service& service() { return server_->service(); }
+  net::Server& net() { return server_->net(); }
 
  private:
+  static server::ServerOptions server_options(server::ServiceOptions options) {
+    const net::Limits limits{.idle_timeout = options.idle_timeout};
+    return {.service = std::move(options), .limits = limits, .threads = 2};
+  }
+
   TempDirectory directory_;
   std::unique_ptr<Provider> provider_;
   std::unique_ptr<server::Server> server_;

@@ -50,9 +50,15 @@ TEST(Served, ShowsWhatACppProgramHasStored) {
   EXPECT_EQ(client("HGET sess:1 7"), "\"seven\"");
   EXPECT_EQ(client("TYPE sess:1"), "hash");
   EXPECT_EQ(client("KEYS *"), "[]") << "it has no name that could be listed";
+  EXPECT_EQ(client("SELECT 1"), "OK");
+  EXPECT_EQ(client("FLUSHDB"), "OK");
+  EXPECT_EQ(client("SELECT 0"), "OK");
   EXPECT_EQ(client("DBSIZE"), "1");
   EXPECT_EQ(client("DEL sess:1"), "1");
   EXPECT_EQ(session.get<int>("integer").error().code(), Errc::session_gone);
+  ASSERT_TRUE(served.store().load("sess:2").has_value());
+  EXPECT_EQ(client("FLUSHALL"), "OK");
+  EXPECT_EQ(served.store().size().value(), 0U);
 }
 
 TEST(Served, ListsEveryKeyOfManyAndLongNames) {
@@ -102,8 +108,9 @@ TEST(Served, MakesOneRecordOfEachCommand) {
   const TempDirectory directory;
   ServedStore served{{}, open(directory.path() + "/store").value()};
   TestClient client = served.client();
-  for (const char* request : {"HSET h f 1 g 2", "HSET h f 3", "SET s 1 EX 100", "SET s 2",
-                              "EXPIRE s 100", "INCR s", "SADD m a b", "DEL s"}) {
+  for (const char* request :
+       {"HSET h f 1 g 2", "HSET h f 3", "SET s 1 EX 100", "SET s 2", "EXPIRE s 100", "INCR s",
+        "SADD m a b c", "SREM m a", "DEL s", "HDEL h g", "HDEL h f", "SPOP m", "SREM m a b c"}) {
     const std::uint64_t before = served.store().stats()->records_appended;
     client(request);
     EXPECT_EQ(served.store().stats()->records_appended, before + 1) << request;
@@ -166,8 +173,8 @@ TEST(Served, EndsATransactionWhoseKeysWereChanged) {
 
 // --- Durability
 
-// A store in memory whose flush() waits until it is let through.
-class GatedProvider final : public Provider {
+// A store in memory.
+class WrappedProvider : public Provider {
  public:
   Result<void> set_params(const Params& params) override { return inner_->set_params(params); }
   Result<Session> init(std::string_view sid) override { return inner_->init(sid); }
@@ -182,6 +189,18 @@ class GatedProvider final : public Provider {
   }
   bool exists(std::string_view sid) override { return inner_->exists(sid); }
   Result<std::size_t> gc(std::chrono::seconds lifetime) override { return inner_->gc(lifetime); }
+  Result<std::uint64_t> scan(std::uint64_t cursor, std::size_t places,
+                             const std::function<void(Session&)>& fn) override {
+    return inner_->scan(cursor, places, fn);
+  }
+
+ private:
+  const std::unique_ptr<Provider> inner_ = open("memory:").value();
+};
+
+// Its flush() waits until it is let through.
+class GatedProvider final : public WrappedProvider {
+ public:
   Result<void> flush() override {
     ++flushes;
     flushes.notify_all();
@@ -198,19 +217,30 @@ class GatedProvider final : public Provider {
   std::atomic<bool> fails{false};
 
  private:
-  const std::unique_ptr<Provider> inner_ = open("memory:").value();
   std::atomic<bool> is_open_{false};
+};
+
+// The next session that is found has gone before it can be used.
+class ForgetfulProvider final : public WrappedProvider {
+ public:
+  Result<std::optional<Session>> find(std::string_view sid) override {
+    auto found = WrappedProvider::find(sid);
+    if (forgets.exchange(false)) static_cast<void>(destroy(sid));
+    return found;
+  }
+  std::atomic<bool> forgets{false};
 };
 
 struct GatedStore {
   GatedProvider* gate;
   ServedStore served;
 
-  GatedStore() : GatedStore(std::make_unique<GatedProvider>()) {}
+  explicit GatedStore(server::ServiceOptions options = {.durability = Durability::always})
+      : GatedStore(std::move(options), std::make_unique<GatedProvider>()) {}
 
  private:
-  explicit GatedStore(std::unique_ptr<GatedProvider> provider)
-      : gate(provider.get()), served({.durability = Durability::always}, std::move(provider)) {}
+  GatedStore(server::ServiceOptions options, std::unique_ptr<GatedProvider> provider)
+      : gate(provider.get()), served(std::move(options), std::move(provider)) {}
 };
 
 TEST(InAlways, RepliesToWritesWaitForTheDiskAndOthersDoNot) {
@@ -259,6 +289,76 @@ TEST(InAlways, AFailedSyncDisconnectsWhoseChangesMayBeLost) {
   EXPECT_EQ(reader("PING"), "PONG");
 }
 
+TEST(SecurityOps, WaitForTheDiskIfSoConfiguredAndOthersDoNot) {
+  for (const char* const request :
+       {"DEL a", "UNLINK a", "RENAME a b", "GETDEL a", "EXPIRE a -1", "MOVE a 1", "FLUSHALL"}) {
+    SCOPED_TRACE(request);
+    GatedStore store{{.sync_security_ops = true}};
+    TestClient client = store.served.client();
+    EXPECT_EQ(client("SET a 1"), "OK");
+    EXPECT_EQ(client("DEL b"), "0");
+    client.send(std::string{request} + "\r\n");
+    store.gate->flushes.wait(0);
+    EXPECT_FALSE(client.hears_something(20));
+    store.gate->let_through();
+    EXPECT_NE(client.reply(), "(closed)");
+    EXPECT_EQ(client("EXISTS a"), "0");
+  }
+}
+
+// --- Keys that expire while a command looks at them
+
+TEST(KeysThatExpireMeanwhile, WereNotThere) {
+  const struct {
+    const char* request;
+    const char* reply;
+  } cases[] = {{"GET s", "(nil)"},
+               {"TTL s", "-2"},
+               {"TYPE s", "none"},
+               {"STRLEN s", "0"},
+               {"INCR s", "1"},
+               {"SETNX h 1", "0"},
+               {"SET s 2 KEEPTTL", "OK"},
+               {"APPEND s x", "1"},
+               {"EXPIRE s 10", "0"},
+               {"PERSIST s", "0"},
+               {"GETSET s 2", "(nil)"},
+               {"RENAME s t", "ERR no such key"},
+               {"COPY s t", "0"},
+               {"HGET h f", "(nil)"},
+               {"HGETALL h", "[]"},
+               {"HSET h f 2", "1"},
+               {"HDEL h f", "0"},
+               {"HLEN h", "0"},
+               {"HINCRBY h f 1", "1"},
+               {"MGET s", "[(nil)]"},
+               {"OBJECT ENCODING s", "(nil)"},
+               {"EVAL return(redis.call('incr',KEYS[1])) 1 s", "1"}};
+  for (const auto& [request, reply] : cases) {
+    for (const bool in_multi : {false, true}) {
+      SCOPED_TRACE(std::string{request} + (in_multi ? " in MULTI" : ""));
+      auto provider = std::make_unique<ForgetfulProvider>();
+      ForgetfulProvider& forgetful = *provider;
+      ServedStore served{{}, std::move(provider)};
+      TestClient client = served.client();
+      EXPECT_EQ(client("SET s 7 EX 100"), "OK");
+      EXPECT_EQ(client("HSET h f 7"), "1");
+      if (in_multi) {
+        client("MULTI");
+        client(request);
+      }
+      forgetful.forgets = true;
+      if (in_multi)
+        EXPECT_EQ(client("EXEC"), '[' + std::string{reply} + ']');
+      else
+        EXPECT_EQ(client(request), reply);
+      if (std::string_view{request}.starts_with("INCR")) {
+        EXPECT_EQ(client("TTL s"), "-1") << "it is another key";
+      }
+    }
+  }
+}
+
 // --- Messages
 
 TEST(Messages, GoToWhoListens) {
@@ -281,6 +381,42 @@ TEST(Messages, GoToWhoListens) {
   EXPECT_EQ(listener("PUNSUBSCRIBE b*"), "[\"punsubscribe\", \"b*\", 0]");
   EXPECT_EQ(listener("GET a"), "(nil)");
   EXPECT_EQ(sender("PUBLISH a hello"), "0");
+}
+
+TEST(Messages, ThatNobodyFetchesEndTheirSubscriber) {
+  std::atomic<int> lines{0};
+  ServedStore served{{.log = [&](const std::string& line) {
+    EXPECT_THAT(line, HasSubstr("too far behind its messages"));
+    ++lines;
+  }}};
+  TestClient subscriber = served.client();
+  EXPECT_EQ(subscriber("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
+  std::atomic<bool> go_on{false};
+  for (std::size_t i = 0; i < served.net().loops(); ++i)
+    served.net().post(i, [&] { go_on.wait(false); });
+  const std::string text(std::size_t{8} << 20, 'm');
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(served.service().channels().publish("c", text), 1U);
+  go_on = true;
+  go_on.notify_all();
+  std::string last;
+  do last = subscriber.reply();
+  while (last.starts_with("[") && !last.ends_with("(cut)"));
+  TestClient other = served.client();
+  EXPECT_EQ(other("PING"), "PONG");
+  EXPECT_EQ(other("PUBSUB NUMSUB c"), "[\"c\", 0]");
+  EXPECT_EQ(lines, 1);
+}
+
+TEST(Messages, AreWaitedForInSilence) {
+  ServedStore served{{.idle_timeout = 1s}};
+  TestClient subscriber = served.client();
+  TestClient idle = served.client();
+  EXPECT_EQ(idle("PING"), "PONG");
+  EXPECT_EQ(subscriber("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
+  std::this_thread::sleep_for(1800ms);
+  EXPECT_EQ(idle("PING"), "(closed)");
+  EXPECT_EQ(served.service().channels().publish("c", "m"), 1U);
+  EXPECT_EQ(subscriber.reply(), "[\"message\", \"c\", \"m\"]");
 }
 
 TEST(Messages, TellOfKeys) {
@@ -427,6 +563,32 @@ TEST(ProtectedKeys, MayLoseTheirLastFieldAndComeBack) {
   EXPECT_EQ(client("HSET sess:1 f 1"), "1");
 }
 
+TEST(ProtectedKeys, MayBeMadeAgainByWhoDeletesThem) {
+  ServedStore served{{.buried = {.prefixes = {"sess:"}}}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("HSET sess:1 f 1"), "1");
+  EXPECT_EQ(client("MULTI"), "OK");
+  for (const char* request : {"DEL sess:1", "HSET sess:1 g 2"})
+    EXPECT_EQ(client(request), "QUEUED");
+  EXPECT_EQ(client("EXEC"), "[1, 1]");
+  EXPECT_EQ(client("HGETALL sess:1"), "[\"g\", \"2\"]");
+  EXPECT_EQ(client("HSET sess:1 h 3"), "1");
+  EXPECT_EQ(client({"EVAL", "redis.call('del', KEYS[1]) return redis.call('hset', KEYS[1], 'i', 4)",
+                    "1", "sess:1"}),
+            "1");
+  EXPECT_EQ(client("DEL sess:1"), "1");
+  EXPECT_THAT(client("HSET sess:1 f 1"), StartsWith("ERR the session was deleted"));
+}
+
+TEST(ProtectedKeys, AreAllLeftOutOfAnMset) {
+  ServedStore served{{.buried = {.prefixes = {"sess:"}}}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("SET sess:1 1"), "OK");
+  EXPECT_EQ(client("DEL sess:1"), "1");
+  EXPECT_THAT(client("MSET a 1 sess:1 1"), StartsWith("ERR the session was deleted"));
+  EXPECT_EQ(client("EXISTS a"), "0");
+}
+
 TEST(ProtectedKeys, DoNotComeBackByOtherCommands) {
   ServedStore served{{.buried = {.prefixes = {"sess:"}}}};
   TestClient client = served.client();
@@ -445,6 +607,11 @@ TEST(ProtectedKeys, AreForgottenAfterAWhileAndOldestFirst) {
   EXPECT_FALSE(keys.contains("s:1"));
   EXPECT_TRUE(keys.contains("s:2"));
   EXPECT_TRUE(keys.contains("s:4"));
+  for (int i = 0; i < 3; ++i) keys.bury("s:2");
+  EXPECT_TRUE(keys.contains("s:3")) << "one that is buried again is one";
+  keys.bury("s:5");
+  EXPECT_TRUE(keys.contains("s:2")) << "and the youngest";
+  EXPECT_FALSE(keys.contains("s:3"));
   server::BuriedKeys short_time{{.prefixes = {"s:"}, .time = 0s}};
   short_time.bury("s:1");
   EXPECT_FALSE(short_time.contains("s:1"));
@@ -464,6 +631,27 @@ TEST(BadInput, EndsTheConnectionWithAReasonAndNothingElse) {
     EXPECT_EQ(client.reply(), "(closed)");
   }
   EXPECT_EQ(served.client()("PING"), "PONG");
+}
+
+TEST(BadInput, CannotAskForMoreThanAReplyMayHave) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_EQ(client({"SET", "k", std::string(std::size_t{16} << 20, 'v')}), "OK");
+  const char* const refusal = "ERR the reply is longer than 128 MiB";
+  EXPECT_EQ(client("MGET k k k k k k k k k"), refusal);
+  EXPECT_EQ(client({"EVAL", "return redis.call('mget', unpack(ARGV))", "0", "k", "k", "k", "k", "k",
+                    "k", "k", "k", "k"})
+                .substr(0, std::string_view{refusal}.size()),
+            refusal);
+  EXPECT_EQ(client("MULTI"), "OK");
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(client("GET k"), "QUEUED");
+  EXPECT_EQ(client("SET l 1"), "QUEUED");
+  const std::string replies = client("EXEC");
+  EXPECT_TRUE(
+      replies.ends_with("\", ERR the reply is longer than 128 MiB, "
+                        "ERR the reply is longer than 128 MiB, OK]"));
+  EXPECT_EQ(client("GET l"), "\"1\"");
+  EXPECT_EQ(client({"KEYS", std::string(5000, '?')}), "ERR the pattern is longer than 4 KiB");
 }
 
 TEST(BadInput, OfATransactionIsBounded) {

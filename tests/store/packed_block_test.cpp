@@ -139,6 +139,33 @@ TEST(PackedBlock, KeepsEmptyValuesApartFromNone) {
   EXPECT_EQ(block.count(), 2U);
 }
 
+TEST(PackedBlock, SetsWhatItHasRoomForAndElseChangesNothing) {
+  PackedBlock block;
+  EXPECT_FALSE(block.try_set("key", "value"));
+  expect_holds(block, {});
+  block.reserve(block.room_for("key", "value"), 1);
+  EXPECT_TRUE(block.try_set("key", "value"));
+  // Until it is full, also of a size at which the directory is a hash table.
+  for (const std::size_t large : {std::size_t{0}, std::size_t{100'000}}) {
+    Content content{{"key", "value"}};
+    if (large != 0) {
+      content["large"] = std::string(large, 'l');
+      set(block, "large", content["large"]);
+    }
+    int number = 0;
+    while (block.try_set("key" + std::to_string(number), "a value"))
+      content["key" + std::to_string(number++)] = "a value";
+    expect_holds(block, content);
+    EXPECT_FALSE(block.try_set("key", std::string(1000, 'v') + std::string(large, 'v')));
+    expect_holds(block, content);
+    EXPECT_TRUE(block.try_set("key", "other"));
+    content["key"] = "other";
+    expect_holds(block, content);
+    block.clear();
+    set(block, "key", "value");
+  }
+}
+
 TEST(PackedBlock, NeedsNoRoomToReplaceAValueByOneOfItsLength) {
   PackedBlock block;
   set(block, "k", "12345");

@@ -331,6 +331,26 @@ TEST_P(Recovery, FollowsAnIdThatGoesFromSessionToSession) {
                                                       ::testing::Pair("round", "499")));
 }
 
+TEST_P(Recovery, KeepsNoMemoryThatASessionNeedsNoMore) {
+  Log log{std::size_t{4} << 20};
+  const std::string large(500'000, 'v');
+  log.add(Op::create, sid(1));
+  log.add(Op::modify, sid(1), change(ChangeKind::create, "small", "a"));
+  log.add(Op::modify, sid(1), change(ChangeKind::create, "large", large));
+  log.add(Op::modify, sid(1), change(ChangeKind::erase, "large"));
+  log.add(Op::modify, sid(1), change(ChangeKind::update, "small", "b"));
+  // Together, so that the room for the large one is there when the small ones are set.
+  std::string both = change(ChangeKind::create, "large", large);
+  both += change(ChangeKind::clear) + change(ChangeKind::create, "small", "a");
+  log.add(Op::create, sid(2));
+  log.add(Op::modify, sid(2), both);
+  const auto files = log.close();
+  const Table::Owner table = Table::make();
+  ASSERT_TRUE(store::recover(*files, kStore, *table, {}, {.read_ahead = GetParam()}).has_value());
+  for (const int number : {1, 2})
+    EXPECT_LT(table->find(sid(number))->block.memory_bytes(), 8192U) << number;
+}
+
 TEST_P(Recovery, OfNothingIsAnEmptyStore) {
   FaultFileSystem files;
   ASSERT_TRUE(files.make_directory(kStore).has_value());

@@ -255,6 +255,34 @@ TEST(Table, KnowsWhereBlocksAreThatMoved) {
   });
 }
 
+TEST(Table, GuessesWhichEntryIsFetched) {
+  const Table::Owner table = Table::make();
+  table->prefetch_slot_alone(digest(1));
+  EXPECT_EQ(table->prefetch_entry_alone(digest(1)), nullptr);
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(add(*table, digest(i), std::to_string(i)));
+  for (int i = 0; i < 1000; ++i) {
+    table->prefetch_slot_alone(digest(i));
+    EXPECT_EQ(table->prefetch_entry_alone(digest(i)), &*table->find(digest(i)));
+  }
+  EXPECT_EQ(table->prefetch_entry_alone(digest(1000)), nullptr);
+}
+
+TEST(Table, ClosesWhatLivesAndLeavesHandlesTheirMemory) {
+  const Table::Owner table = Table::make();
+  std::vector<EntryRef> kept;
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(add(*table, digest(i), std::to_string(i)));
+    if (i % 10 == 0) kept.push_back(table->find(digest(i)));
+  }
+  ASSERT_TRUE(remove(*table, digest(0)));
+  table->close();
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(table->find(digest(i)));
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    EXPECT_EQ(kept[i]->state, i == 0 ? State::dead : State::closed);
+    EXPECT_EQ(kept[i]->block.count(), 0U);
+  }
+}
+
 TEST(Table, RemembersWhichChunksWereTouched) {
   const Table::Owner table = Table::make();
   constexpr int kMany = 3 * static_cast<int>(store::Chunk::kEntries);
