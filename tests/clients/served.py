@@ -149,7 +149,7 @@ class Program:
 class Server:
     """With a port, a Unix socket, a password and a directory that stay the same when it starts again."""
 
-    def __init__(self):
+    def __init__(self, durability="interval"):
         self.folder = tempfile.TemporaryDirectory(prefix="hybrid clients ")  # with spaces, to see who stumbles
         home = Path(self.folder.name)
         self.port = free_port()
@@ -164,7 +164,7 @@ class Server:
                             "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
         else:
             self.command = [HYBRID, "serve", "--password-file", password, "--unix", self.unix,
-                            "--durability", "interval"]
+                            "--durability", durability]
         self.command += ["--dir", data, "--port", self.port]
         self.program = None
 
@@ -180,9 +180,12 @@ class Server:
             self.kill()
         self.folder.cleanup()
 
+    def wire(self):
+        return Wire(self)
+
     def keys(self, name):
         """All keys of the application called `name`, without a look at what they hold."""
-        with Wire(self) as wire:
+        with self.wire() as wire:
             cursor, found = "0", set()
             while True:
                 cursor, batch = wire.call("SCAN", cursor, "COUNT", 1000)
