@@ -77,6 +77,8 @@ class SessionBackend {
   virtual ~SessionBackend() = default;
 
   virtual std::string session_id() const = 0;
+  /// Whether session_id() is `sid`, for those who can tell without making a string.
+  virtual bool has_id(std::string_view sid) const { return session_id() == sid; }
   /// False if there is no such key; else the value replaces what `value` held.
   virtual Result<bool> get(std::string_view key, Buffer& value) = 0;
   /// All of `changes`, in order, or none of them. With `if_version`, `conflict` if the session is no

@@ -166,7 +166,8 @@ RequestParser::Status RequestParser::parse(std::string_view input) {
     // The caller did not drop the beginning of an incomplete request.
     HYBRID_ASSERT(input.size() >= position_);
     if (input.empty()) return Status::incomplete;
-    switch (input[0] == '*' ? parse_array(input) : parse_inline(input)) {
+    is_inline_ = input[0] != '*';
+    switch (is_inline_ ? parse_inline(input) : parse_array(input)) {
       case Step::done:
         consumed_ += position_;
         whole_ = true;
@@ -186,6 +187,8 @@ void RequestParser::begin_request() {
   whole_ = false;
   position_ = 0;
   line_seen_ = 0;
+  arguments_left_ = 0;
+  argument_bytes_.reset();
   make_empty(places_, kArgumentsKept);
   make_empty(arguments_, kArgumentsKept);
   make_empty(words_, kWordBytesKept);

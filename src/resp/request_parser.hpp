@@ -59,12 +59,20 @@ class RequestParser {
   // `input` begins behind what was consumed. After `incomplete` it is what was left then, at any address, and what has come since.
   Status parse(std::string_view input);
 
+  // Forgets what was understood of a request that has not come whole: the next input begins with a request.
+  void start_over() {
+    error_.clear();
+    begin_request();
+  }
+
   // How much of the last input is done with, after any answer: the request, and the empty ones before it that were skipped.
   // After `incomplete` it is nearly always 0, but not always.
   std::size_t consumed() const { return consumed_; }
 
-  // After `request`. Refers into that input and into this parser; good until the next parse().
+  // After `request`. Good until the next parse(). Its arguments refer into that input, those of inline requests into this parser.
   std::span<const std::string_view> arguments() const { return arguments_; }
+
+  bool is_inline() const { return is_inline_; }
 
   // After `incomplete`: so many bytes must come before there can be a request; 0 if that is not known. At most as many as have
   // come, or 64 KiB, so that a peer which announces much has to send it before anybody makes room for it.
@@ -115,7 +123,8 @@ class RequestParser {
   bool authenticated_ = true;
 
   // The request being read. Offsets count from its first byte.
-  bool whole_ = false;         // the last answer was `request`
+  bool whole_ = false;  // the last answer was `request`
+  bool is_inline_ = false;
   std::size_t position_ = 0;   // first byte that is not understood yet
   std::size_t line_seen_ = 0;  // so many bytes of the line at position_ are known not to end it
   std::uint64_t arguments_left_ = 0;  // 0 before their count was read, too

@@ -15,7 +15,8 @@ namespace {
 
 // So that one client does not keep its loop from the others.
 constexpr std::size_t kRequestsPerTurn = 1000;
-constexpr std::size_t kRequestsPerLook = 16;  // at the clock
+constexpr std::size_t kRequestsTogether = 16;
+constexpr std::size_t kWordsTogether = 256;
 constexpr auto kTimePerTurn = std::chrono::milliseconds{10};
 constexpr std::size_t kOutputPerTurn = std::size_t{1} << 20;
 constexpr std::size_t kQueueBytesMax = std::size_t{64} << 20;
@@ -90,40 +91,140 @@ Client::~Client() {
   service_.remove_client(info_->id);
 }
 
+struct Client::Request {
+  const Command* command;  // null: there is none of that name
+  std::span<const std::string_view> arguments;
+  std::size_t end;                      // in the input
+  std::optional<Session> session = {};  // of its key, if it is known
+};
+
+// One for each thread: a client that is silent keeps none of it.
+struct Client::Batch {
+  std::vector<std::string_view> words{};  // of the requests
+  std::vector<Request> requests{};
+  std::vector<std::string_view> sids{};  // that find_sessions() asks for
+
+  void clear() {
+    words.clear();
+    requests.clear();
+    sids.clear();
+  }
+};
+
 std::size_t Client::on_input(std::string_view input) {
+  using Status = resp::RequestParser::Status;
+  thread_local Batch batch;
   std::size_t consumed = 0;
   std::string& output = connection_.output();
   const std::size_t output_before = output.size();
   const auto began = SteadyClock::now();
   info_->last_at.store(began, std::memory_order_relaxed);
-  for (std::size_t requests = 0;; ++requests) {
-    const bool took_long = requests > 0 && requests % kRequestsPerLook == 0 &&
-                           SteadyClock::now() > began + kTimePerTurn;
-    if (took_long || requests == kRequestsPerTurn ||
-        output.size() > output_before + kOutputPerTurn) {
+  for (std::size_t executed = 0;;) {
+    const Status status = gather(input, consumed, batch);
+    find_sessions(batch);
+    const std::size_t count = execute(batch, output, output_before + kOutputPerTurn);
+    executed += count;
+    if (quits_) break;
+    if (count < batch.requests.size()) {
+      consumed = batch.requests[count - 1].end;
+      parser_.start_over();
       connection_.read_again(kOutputPerTurn);
       break;
     }
-    const auto status = parser_.parse(input.substr(consumed));
-    consumed += parser_.consumed();
-    if (status == resp::RequestParser::Status::incomplete) break;
-    if (status == resp::RequestParser::Status::error) {
+    if (status == Status::incomplete) break;
+    if (status == Status::error) {
       resp::ReplyWriter{output, protocol_}.error("ERR " + std::string{parser_.error()});
       quits_ = true;
-    } else {
-      execute(parser_.arguments(), output);
+      break;
     }
-    if (quits_) {
-      consumed = input.size();
+    if (executed >= kRequestsPerTurn || output.size() > output_before + kOutputPerTurn ||
+        SteadyClock::now() > began + kTimePerTurn) {
+      connection_.read_again(kOutputPerTurn);
       break;
     }
   }
+  batch.clear();
+  if (quits_) consumed = input.size();
   ServiceCounters& counters = service_.counters();
   counters.input_bytes.fetch_add(consumed, std::memory_order_relaxed);
   counters.output_bytes.fetch_add(output.size() - output_before, std::memory_order_relaxed);
+  add_counted();
   send();
   if (quits_) connection_.close_after_output();
   return consumed;
+}
+
+resp::RequestParser::Status Client::gather(std::string_view input, std::size_t& consumed,
+                                           Batch& batch) {
+  using Status = resp::RequestParser::Status;
+  // What a client may send depends on who it is: one that has yet to say so is asked after each request.
+  const std::size_t requests_max = user_ != nullptr ? kRequestsTogether : 1;
+  batch.clear();
+  std::vector<std::string_view>& words = batch.words;
+  words.reserve(kWordsTogether);  // so that none moves when others are added
+  Status status = Status::request;
+  while (batch.requests.size() < requests_max && words.size() < kWordsTogether) {
+    status = parser_.parse(input.substr(consumed));
+    consumed += parser_.consumed();
+    if (status != Status::request) break;
+    std::span<const std::string_view> arguments = parser_.arguments();
+    const Command* const command = find_command(arguments[0]);
+    const bool is_last = parser_.is_inline() || words.size() + arguments.size() > kWordsTogether;
+    if (!is_last) {
+      const std::size_t first = words.size();
+      words.insert(words.end(), arguments.begin(), arguments.end());
+      arguments = std::span{words}.subspan(first);
+    }
+    batch.requests.push_back({.command = command, .arguments = arguments, .end = consumed});
+    if (is_last) break;  // its arguments are the parser's
+  }
+  return status;
+}
+
+// At once, so that the processor waits for all of their cache misses at the same time.
+void Client::find_sessions(Batch& batch) {
+  if (batch.requests.size() < 2 || in_multi_) return;
+  const auto key_of = [this](const Request& request) -> std::optional<std::string_view> {
+    const Command* const command = request.command;
+    const bool has_one = command != nullptr && command->keys.first == 1 &&
+                         command->keys.last == 1 && request.arguments.size() > 1;
+    if (!has_one || !is_plain({.database = database_, .name = request.arguments[1]}))
+      return std::nullopt;
+    return request.arguments[1];
+  };
+  for (const Request& request : batch.requests) {
+    if (const auto key = key_of(request)) batch.sids.push_back(*key);
+  }
+  if (batch.sids.size() < 2) return;
+  auto found = service_.provider().find_many(batch.sids);
+  if (!found) return;  // each will say so itself
+  auto session = found->begin();
+  for (Request& request : batch.requests) {
+    if (key_of(request)) request.session = std::move(*session++);
+  }
+}
+
+std::size_t Client::execute(Batch& batch, std::string& output, std::size_t output_bytes_max) {
+  std::size_t count = 0;
+  for (Request& request : batch.requests) {
+    execute(request, output);
+    request.session.reset();
+    ++count;
+    if (quits_ || output.size() > output_bytes_max) break;
+  }
+  return count;
+}
+
+void Client::add_counted() {
+  ServiceCounters& counters = service_.counters();
+  const auto add = [](std::atomic<std::uint64_t>& to, std::uint64_t count) {
+    if (count != 0) to.fetch_add(count, std::memory_order_relaxed);
+  };
+  add(counters.commands, counted_.commands);
+  add(counters.hits, counted_.hits);
+  add(counters.misses, counted_.misses);
+  add(counters.errors, counted_.errors);
+  counted_ = {};
 }
 
 void Client::send() {
@@ -179,23 +280,23 @@ std::string Client::refusal(const Command* command,
   return {};
 }
 
-void Client::execute(std::span<const std::string_view> arguments, std::string& output) {
+void Client::execute(Request& request, std::string& output) {
   const std::size_t before = output.size();
   resp::ReplyWriter reply{output, protocol_};
-  const Command* const command = find_command(arguments[0]);
-  service_.counters().commands.fetch_add(1, std::memory_order_relaxed);
+  const Command* const command = request.command;
+  ++counted_.commands;
   if (command != nullptr)
     info_->last_command.store(command->name.data(), std::memory_order_relaxed);
   const bool is_skipped = replies_ == Replies::skipping;
 
-  if (const std::string text = refusal(command, arguments); !text.empty()) {
+  if (const std::string text = refusal(command, request.arguments); !text.empty()) {
     reply.error(text);
-    service_.counters().errors.fetch_add(1, std::memory_order_relaxed);
+    ++counted_.errors;
     if (in_multi_) multi_is_broken_ = true;
   } else if (in_multi_ && !command->has(kAtOnce)) {
-    queue(*command, arguments, reply);
+    queue(*command, request.arguments, reply);
   } else {
-    run_locked(*command, arguments, output);
+    run_locked(request, output);
   }
 
   if (is_skipped || replies_ == Replies::off) output.resize(before);
@@ -205,27 +306,24 @@ void Client::execute(std::span<const std::string_view> arguments, std::string& o
     replies_ = Replies::on;
 }
 
-void Client::run_locked(const Command& command, std::span<const std::string_view> arguments,
-                        std::string& output) {
-  Keyspace keys{service_.provider()};
+void Client::run_locked(Request& request, std::string& output) {
+  const Command& command = *request.command;
+  const std::span<const std::string_view> arguments = request.arguments;
   const std::size_t output_bytes_max = output.size() + kReplyBytesMax;
+  Keyspace keys{service_.provider()};
   if (command.has(kAllKeys)) {
     const KeyLocks::Guard guard{service_.locks(), KeyLocks::Set{}.set()};
-    run(command, arguments, keys, output, output_bytes_max);
-    return;
+    return run(command, arguments, keys, output, output_bytes_max);
   }
-  if (command.keys.first == 0) {
-    run(command, arguments, keys, output, output_bytes_max);
-    return;
-  }
+  if (command.keys.first == 0) return run(command, arguments, keys, output, output_bytes_max);
   const bool names_one = command.keys.last == command.keys.first &&
                          static_cast<std::size_t>(command.keys.first) < arguments.size();
   if (names_one) {
     const Key key{.database = database_,
                   .name = arguments[static_cast<std::size_t>(command.keys.first)]};
+    if (request.session) keys.offer(key.name, std::move(*request.session));
     const KeyLocks::Guard guard{service_.locks(), key};
-    run(command, arguments, keys, output, output_bytes_max);
-    return;
+    return run(command, arguments, keys, output, output_bytes_max);
   }
   KeyLocks::Set wanted;
   command.for_each_key(arguments.size(), [&](std::size_t i) {
@@ -249,7 +347,7 @@ void Client::run(const Command& command, std::span<const std::string_view> argum
   const auto fail = [&](std::string_view text) {
     output.resize(before);
     resp::ReplyWriter{output, protocol_}.error(text);
-    service_.counters().errors.fetch_add(1, std::memory_order_relaxed);
+    ++counted_.errors;
   };
   if (command.has(kWrite) && service_.options().durability == Durability::always) await_sync();
   for (int tries = 1;; ++tries) {

@@ -55,6 +55,7 @@ class Client final : public net::Handler {
   void quit() { quits_ = true; }
   // The reply waits until all that was written is durable.
   void await_sync() { waits_for_sync_ = true; }
+  void note_look_up(bool hit) { ++(hit ? counted_.hits : counted_.misses); }
   enum class Replies : std::uint8_t { on, off, skip_next, skipping };
   void set_replies(Replies replies) { replies_ = replies; }
 
@@ -87,13 +88,22 @@ class Client final : public net::Handler {
   // What others hold of it: told on its loop, and void once it is gone.
   class Link;
 
-  void execute(std::span<const std::string_view> arguments, std::string& output);
+  // A few requests that came together, and one of them.
+  struct Batch;
+  struct Request;
+
+  // Takes them out of the input from `consumed` on, which it moves. Says why no more.
+  resp::RequestParser::Status gather(std::string_view input, std::size_t& consumed, Batch& batch);
+  void find_sessions(Batch& batch);
+  // How many: fewer than there are if it quits, or the output gets longer.
+  std::size_t execute(Batch& batch, std::string& output, std::size_t output_bytes_max);
+  void execute(Request& request, std::string& output);
   // Why the request may not be called; empty if it may.
   std::string refusal(const Command* command, std::span<const std::string_view> arguments) const;
   void queue(const Command& command, std::span<const std::string_view> arguments,
              resp::ReplyWriter& reply);
-  void run_locked(const Command& command, std::span<const std::string_view> arguments,
-                  std::string& output);
+  void run_locked(Request& request, std::string& output);
+  void add_counted();
   void tell(const std::string& pattern, const Message& message);
   void send();
   void on_durable(std::uint64_t end, bool durable);
@@ -111,6 +121,14 @@ class Client final : public net::Handler {
   bool quits_ = false;
   bool waits_for_sync_ = false;  // what was written since replies were last sent
   std::size_t undurable_ = 0;    // how often await() was called and has not come back
+
+  struct Counted {  // since add_counted(): all loops share the counters
+    std::uint64_t commands = 0;
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+    std::uint64_t errors = 0;
+  };
+  Counted counted_;
 
   bool in_multi_ = false;
   bool multi_is_broken_ = false;

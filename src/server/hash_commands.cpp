@@ -78,24 +78,21 @@ void hsetnx(Call& call) {
 
 void hget(Call& call) {
   const auto object = call.keys.find(call.key());
-  std::string value;
+  Text value;
+  const bool found = object && object->get(call[2], value);
   // A key of another type has no fields with values.
-  const bool found = object && object->get(call[2], value) && !value.empty();
-  if (!found) {
-    const bool is_hash = !object || object->type() == Type::hash;
-    if (!is_hash) refuse_type();
-    if (!object || !object->get(call[2], value)) return call.reply.null();
-  }
-  call.reply.bulk(value);
+  if (object && (!found || value.view().empty()) && object->type() != Type::hash) refuse_type();
+  if (!found) return call.reply.null();
+  call.reply.bulk(value.view());
 }
 
 void hmget(Call& call) {
   const auto object = hash_of(call);
   call.reply.array(call.size() - 2);
-  std::string value;
+  Text value;
   for (std::size_t i = 2; i < call.size(); ++i) {
     if (object && object->get(call[i], value))
-      call.reply.bulk(value);
+      call.reply.bulk(value.view());
     else
       call.reply.null();
   }

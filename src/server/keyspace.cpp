@@ -36,15 +36,39 @@ std::string_view to_string(Type type) {
   return "none";
 }
 
-std::string sid_of(const Key& key) {
+namespace {
+
+bool fits(const Key& key) {
   constexpr std::size_t kPrefix = 2;
-  const bool fits = key.name.size() + kPrefix <= kSidBytesMax;
-  const bool plain = key.database == 0 && fits && !key.name.empty() && key.name[0] != '\0';
-  if (plain) return std::string{key.name};
-  std::string sid{'\0', static_cast<char>((fits ? '0' : 'A') + key.database)};
-  sid += fits ? std::string{key.name} : to_hex(digest_of(key.name).bytes);
+  return key.name.size() + kPrefix <= kSidBytesMax;
+}
+
+}  // namespace
+
+bool is_plain(const Key& key) {
+  return key.database == 0 && fits(key) && !key.name.empty() && key.name[0] != '\0';
+}
+
+std::string sid_of(const Key& key) {
+  if (is_plain(key)) return std::string{key.name};
+  std::string sid{'\0', static_cast<char>((fits(key) ? '0' : 'A') + key.database)};
+  sid += fits(key) ? std::string{key.name} : to_hex(digest_of(key.name).bytes);
   return sid;
 }
+
+namespace {
+
+// Of what Attribute::served holds; the rest is passed over.
+std::optional<Type> type_of(std::string_view value) {
+  Decoder in{value};
+  const auto size = in.array();
+  if (!size || *size != 3 || !in.string()) return std::nullopt;
+  const auto type = in.unsigned_integer();
+  if (!type || *type > static_cast<std::uint8_t>(Type::set)) return std::nullopt;
+  return static_cast<Type>(*type);
+}
+
+}  // namespace
 
 std::optional<Served> parse_served(std::string_view value) {
   Decoder in{value};
@@ -179,15 +203,6 @@ std::vector<Change> Changes::view() const {
 
 // --- Object
 
-bool Object::get_encoded(std::string_view encoded_key, std::string& value) const {
-  Buffer found;
-  if (!must(session_.backend()->get(encoded_key, found))) return false;
-  std::string memory;
-  const std::string_view text = to_text(found.view(), memory);
-  value.assign(text);
-  return true;
-}
-
 // A C++ program may have used integers for keys: they go by their decimal text.
 bool Object::get_field(std::string_view field, Buffer& value) const {
   Buffer key;
@@ -202,11 +217,29 @@ bool Object::get_field(std::string_view field, Buffer& value) const {
   return must(session_.backend()->get(key.view(), value));
 }
 
+bool Object::get(std::string_view field, Text& value) const {
+  if (!get_field(field, value.encoded_)) return false;
+  value.read();
+  return true;
+}
+
+bool Object::get_unnamed(Text& value) const {
+  if (!must(session_.backend()->get(kUnnamed, value.encoded_))) return false;
+  value.read();
+  return true;
+}
+
 bool Object::get(std::string_view field, std::string& value) const {
-  Buffer found;
-  if (!get_field(field, found)) return false;
-  std::string memory;
-  value.assign(to_text(found.view(), memory));
+  Text found;
+  if (!get(field, found)) return false;
+  value.assign(found.view());
+  return true;
+}
+
+bool Object::get_unnamed(std::string& value) const {
+  Text found;
+  if (!get_unnamed(found)) return false;
+  value.assign(found.view());
   return true;
 }
 
@@ -215,8 +248,6 @@ bool Object::contains(std::string_view field) const {
   return get_field(field, ignored);
 }
 
-bool Object::get_unnamed(std::string& value) const { return get_encoded(kUnnamed, value); }
-
 std::optional<Served> Object::served() const {
   Buffer value;
   if (!must(session_.backend()->get(served_key(), value))) return std::nullopt;
@@ -224,9 +255,12 @@ std::optional<Served> Object::served() const {
 }
 
 Type Object::type() const {
-  if (const auto served = this->served()) return served->type;
-  Buffer ignored;  // made by a C++ program
-  return must(session_.backend()->get(kUnnamed, ignored)) ? Type::string : Type::hash;
+  Buffer value;
+  if (must(session_.backend()->get(served_key(), value))) {
+    if (const auto type = type_of(value.view())) return *type;
+  }
+  // Made by a C++ program.
+  return must(session_.backend()->get(kUnnamed, value)) ? Type::string : Type::hash;
 }
 
 std::optional<TimePoint> Object::deadline() const {
@@ -246,9 +280,19 @@ std::vector<std::pair<std::string, std::string>> Object::fields() const {
 
 // --- Keyspace
 
+std::optional<Session> Keyspace::find_session(std::string_view sid) {
+  if (transaction_ != nullptr) return transaction_->find(std::string{sid});
+  if (offered_ && offered_sid_ == sid) {
+    const Session offered = std::move(*offered_);
+    offered_.reset();
+    // If it has ended, KeyGone comes of it, and the command is called again. If not, it is called so, or has got another name.
+    if (offered.backend()->has_id(sid)) return offered;
+  }
+  return must(provider_.find(sid));
+}
+
 std::optional<Object> Keyspace::find(const Key& key) {
-  const std::string sid = sid_of(key);
-  auto session = transaction_ != nullptr ? transaction_->find(sid) : must(provider_.find(sid));
+  auto session = is_plain(key) ? find_session(key.name) : find_session(sid_of(key));
   if (!session) return std::nullopt;
   return Object{std::move(*session)};
 }

@@ -35,6 +35,8 @@ struct Key {
 
 // The id of the session behind a key: its name, if it is in database 0, and no id of another database.
 std::string sid_of(const Key& key);
+// Whether it is its name.
+bool is_plain(const Key& key);
 
 // What Attribute::served holds.
 struct Served {
@@ -47,6 +49,20 @@ std::optional<Served> parse_served(std::string_view encoded);
 // A stored value as the text that clients see: strings and bytes as they are, numbers in decimal, true as 1, false as 0, nil as
 // nothing; of lists and maps their MessagePack. The text may point into `encoded` or `memory`.
 std::string_view to_text(std::string_view encoded, std::string& memory);
+
+// A value and its text.
+class Text {
+ public:
+  std::string_view view() const { return view_; }
+
+ private:
+  friend class Object;
+  void read() { view_ = to_text(encoded_.view(), memory_); }
+
+  Buffer encoded_;
+  std::string memory_;
+  std::string_view view_;
+};
 
 // Changes of one session in the making.
 class Changes {
@@ -86,7 +102,9 @@ class Object {
 
   Type type() const;
   std::optional<Served> served() const;
-  // Replaces what `value` held; false if there is no such field.
+  // False if there is no such field.
+  bool get(std::string_view field, Text& value) const;
+  bool get_unnamed(Text& value) const;
   bool get(std::string_view field, std::string& value) const;
   bool get_unnamed(std::string& value) const;
   bool contains(std::string_view field) const;
@@ -102,7 +120,6 @@ class Object {
   const Session& session() const { return session_; }
 
  private:
-  bool get_encoded(std::string_view encoded_key, std::string& value) const;
   bool get_field(std::string_view field, Buffer& value) const;
 
   Session session_;
@@ -117,6 +134,12 @@ class Keyspace {
   // What goes through it goes into `transaction` first.
   Keyspace(Provider& provider, Transaction& transaction)
       : provider_(provider), transaction_(&transaction) {}
+
+  // What was found for `sid` before its key was locked. If that is still so find() need not look again.
+  void offer(std::string_view sid, Session&& session) {
+    offered_sid_ = sid;
+    offered_.emplace(std::move(session));
+  }
 
   // These throw ReplyError.
   std::optional<Object> find(const Key& key);
@@ -148,8 +171,12 @@ class Keyspace {
   Transaction* transaction() { return transaction_; }
 
  private:
+  std::optional<Session> find_session(std::string_view sid);
+
   Provider& provider_;
   Transaction* transaction_ = nullptr;
+  std::string_view offered_sid_;
+  std::optional<Session> offered_;
 };
 
 }  // namespace hybrid::server

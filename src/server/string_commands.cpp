@@ -86,11 +86,11 @@ std::string_view range_of(std::string_view text, std::int64_t start, std::int64_
 
 void get(Call& call) {
   const auto object = call.keys.find(call.key());
-  std::string value;
+  Text value;
   if (object && !object->get_unnamed(value)) refuse_type();
-  ++(object ? call.service.counters().hits : call.service.counters().misses);
+  call.client.note_look_up(object.has_value());
   if (object)
-    call.reply.bulk(value);
+    call.reply.bulk(value.view());
   else
     call.reply.null();
 }
@@ -199,11 +199,11 @@ void getex(Call& call) {
 
 void mget(Call& call) {
   call.reply.array(call.size() - 1);
-  std::string value;
+  Text value;
   for (std::size_t i = 1; i < call.size(); ++i) {
     const auto object = call.keys.find(call.key(i));
     if (object && object->get_unnamed(value))
-      call.reply.bulk(value);
+      call.reply.bulk(value.view());
     else
       call.reply.null();
   }

@@ -21,6 +21,12 @@ std::string StoreSession::session_id() const {
   return renamed_to != nullptr ? *renamed_to : std::string{sid_.view()};
 }
 
+bool StoreSession::has_id(std::string_view sid) const {
+  const SpinLockGuard data{entry_->data};
+  const std::string* const renamed_to = entry_->renamed_to();
+  return (renamed_to != nullptr ? std::string_view{*renamed_to} : sid_.view()) == sid;
+}
+
 Result<bool> StoreSession::get(std::string_view key, Buffer& value) {
   const SpinLockGuard data{entry_->data};
   if (auto entered = enter(access_); !entered) return std::unexpected(entered.error());

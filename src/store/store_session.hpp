@@ -43,6 +43,7 @@ class StoreSession final : public SessionBackend {
       : store_(store), entry_(std::move(entry)), sid_(sid), access_(access) {}
 
   std::string session_id() const override;
+  bool has_id(std::string_view sid) const override;
   Result<bool> get(std::string_view key, Buffer& value) override;
   Result<void> apply(std::span<const Change> changes,
                      std::optional<std::uint64_t> if_version) override;

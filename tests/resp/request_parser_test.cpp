@@ -328,6 +328,24 @@ struct LimitCase {
   std::string error;
 };
 
+TEST(Parsing, CanStartOverAnywhere) {
+  const std::string begun = "*2\r\n$3\r\nGET\r\n$5\r\nabcde\r\n";
+  for (std::size_t size = 0; size < begun.size(); ++size) {
+    for (const std::string& more : {""s, "*1\r\nx"s, "\0"s}) {
+      SCOPED_TRACE(begun.substr(0, size) + more);
+      RequestParser parser;
+      static_cast<void>(parser.parse(begun.substr(0, size) + more));
+      parser.start_over();
+      EXPECT_EQ(parser.parse(begun), Status::request);
+      EXPECT_EQ(parser.consumed(), begun.size());
+      EXPECT_THAT(parser.arguments(), ElementsAre("GET", "abcde"));
+      EXPECT_FALSE(parser.is_inline());
+      EXPECT_EQ(parser.parse("PING\r\n"), Status::request);
+      EXPECT_TRUE(parser.is_inline());
+    }
+  }
+}
+
 TEST(ALimit, AllowsWhatItSaysAndNoMore) {
   const LimitCase cases[] = {
       {"arguments", {.arguments_max = 3}, "*3\r\n", "*4\r\n", "invalid multibulk length"},

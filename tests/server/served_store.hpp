@@ -42,12 +42,14 @@ class TestClient {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
-  void request(const std::vector<std::string>& arguments) {
+  static std::string encoded(const std::vector<std::string>& arguments) {
     std::string bytes = "*" + std::to_string(arguments.size()) + "\r\n";
     for (const std::string& argument : arguments)
       bytes += "$" + std::to_string(argument.size()) + "\r\n" + argument + "\r\n";
-    send(bytes);
+    return bytes;
   }
+  static std::string encoded(const char* words) { return encoded(split(words)); }
+  void request(const std::vector<std::string>& arguments) { send(encoded(arguments)); }
   // Words of the request, and the reply: 1, OK, "text", (nil), [1, "a"], {"k": 1}, ERR no such key, (closed)
   std::string operator()(const std::vector<std::string>& arguments) {
     request(arguments);

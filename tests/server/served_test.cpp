@@ -306,6 +306,86 @@ TEST(SecurityOps, WaitForTheDiskIfSoConfiguredAndOthersDoNot) {
   }
 }
 
+// --- Requests that come together, whose sessions are found together
+
+TEST(RequestsTogether, SeeWhatThoseBeforeThemDid) {
+  const struct {
+    const char* name;
+    std::vector<const char*> requests;
+    std::vector<const char*> replies;
+  } cases[] = {
+      {"deleted", {"GET a", "DEL a", "GET a"}, {"\"1\"", "1", "(nil)"}},
+      {"made", {"GET c", "SET c 3", "GET c"}, {"(nil)", "OK", "\"3\""}},
+      {"made again", {"GET a", "DEL a", "SET a 9", "GET a"}, {"\"1\"", "1", "OK", "\"9\""}},
+      {"renamed", {"GET a", "RENAME a c", "GET a", "GET c"}, {"\"1\"", "OK", "(nil)", "\"1\""}},
+      {"renamed and back",
+       {"GET a", "RENAME a c", "RENAME c a", "GET a"},
+       {"\"1\"", "OK", "OK", "\"1\""}},
+      {"replaced", {"GET a", "RENAME b a", "GET a", "GET b"}, {"\"1\"", "OK", "\"2\"", "(nil)"}},
+      {"of another database",
+       {"GET a", "SELECT 1", "GET a", "SET a 3", "SELECT 0", "GET a", "SELECT 1", "GET a"},
+       {"\"1\"", "OK", "(nil)", "OK", "OK", "\"1\"", "OK", "\"3\""}},
+      {"flushed", {"GET a", "FLUSHALL", "GET a", "GET b"}, {"\"1\"", "OK", "(nil)", "(nil)"}},
+      {"queued",
+       {"GET a", "MULTI", "DEL a", "GET a", "EXEC", "GET a"},
+       {"\"1\"", "OK", "QUEUED", "QUEUED", "[1, (nil)]", "(nil)"}},
+      {"of strange names",
+       {"SET '' 1", "GET ''", "GET a", "NOTHING a", "GET", "HGET a f"},
+       {"OK", "\"1\"", "\"1\"", "ERR unknown command 'NOTHING', with args beginning with: 'a' ",
+        "ERR wrong number of arguments for 'get' command",
+        "WRONGTYPE Operation against a key holding the wrong kind of value"}},
+      {"the last", {"GET a", "QUIT", "GET a"}, {"\"1\"", "OK", "(closed)"}},
+  };
+  for (const auto& [name, requests, replies] : cases) {
+    SCOPED_TRACE(name);
+    ServedStore served;
+    TestClient client = served.client();
+    EXPECT_EQ(client("SET a 1"), "OK");
+    EXPECT_EQ(client("SET b 2"), "OK");
+    std::string together;
+    for (const char* const request : requests) together += TestClient::encoded(request);
+    client.send(together);
+    for (const char* const reply : replies) EXPECT_EQ(client.reply(), reply);
+  }
+}
+
+TEST(RequestsTogether, MayBeManyAndLarge) {
+  ServedStore served;
+  TestClient client = served.client();
+  const std::string value(100'000, 'v');
+  std::string together;
+  constexpr int kMany =
+      300;  // also more words than are taken at a time, and more replies than a turn may write
+  for (int i = 0; i < kMany; ++i) {
+    std::vector<std::string> set{"HSET", "h" + std::to_string(i)};
+    for (int f = 0; f < i; ++f) set.insert(set.end(), {"f" + std::to_string(f), "x"});
+    set.insert(set.end(), {"value", value});
+    together += TestClient::encoded(set);
+    together += "HLEN h" + std::to_string(i) + "\r\n";
+    together += TestClient::encoded({"HGET", "h" + std::to_string(i), "value"});
+  }
+  std::jthread sender{[&] { client.send(together); }};
+  for (int i = 0; i < kMany; ++i) {
+    ASSERT_EQ(client.reply(), std::to_string(i + 1));
+    ASSERT_EQ(client.reply(), std::to_string(i + 1));
+    ASSERT_EQ(client.reply(), '"' + value + '"');
+  }
+}
+
+TEST(RequestsTogether, EndAtOneThatIsMalformed) {
+  ServedStore served;
+  TestClient client = served.client();
+  const std::string value(500'000, 'v');
+  EXPECT_EQ(client({"SET", "a", value}), "OK");
+  // The replies before it take more than one turn.
+  client.send(
+      "GET a\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n"
+      "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\nGET\r\n*1\r\n$4\r\nPING\r\n");
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(client.reply(), '"' + value + '"');
+  EXPECT_EQ(client.reply(), "ERR Protocol error: expected '$', got 'G'");
+  EXPECT_EQ(client.reply(), "(closed)");
+}
+
 // --- Keys that expire while a command looks at them
 
 TEST(KeysThatExpireMeanwhile, WereNotThere) {
