@@ -40,6 +40,8 @@ enum class Attribute : std::uint8_t {
   deadline =
       0,  ///< a TimePoint: the session is gone then, however busy, if no timeout of the store ends it before
   served = 1,  ///< of the server: the name that its clients know the session by, and as what
+  web =
+      2,  ///< of hybrid::http: when the cookie was last sent, and how long the browser is remembered
 };
 
 /// The pair of nil and the attribute's number, which no key of yours should be.

@@ -3,6 +3,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <openssl/crypto.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -10,6 +11,7 @@
 #include <stdexcept>
 
 #include "base/assert.hpp"
+#include "base/base64.hpp"
 #include "hybrid/provider.hpp"
 
 namespace hybrid {
@@ -59,6 +61,16 @@ std::string sha1_hex(std::string_view text) {
   return to_hex(digest);
 }
 
+Digest hmac_sha256(std::string_view key, std::string_view text) {
+  Digest code;
+  unsigned size = 0;
+  const auto* const done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                                reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                                reinterpret_cast<unsigned char*>(code.bytes.data()), &size);
+  HYBRID_ASSERT(done != nullptr && size == code.bytes.size());
+  return code;
+}
+
 bool equal_in_constant_time(const Digest& a, const Digest& b) {
   return CRYPTO_memcmp(a.bytes.data(), b.bytes.data(), sizeof a.bytes) == 0;
 }
@@ -71,19 +83,9 @@ void fill_random(std::span<std::byte> bytes) {
 }
 
 std::string make_session_id() {
-  constexpr std::string_view kBase64Url =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::array<std::byte, 24> random;
   fill_random(random);
-  std::string sid;
-  sid.reserve(32);
-  for (std::size_t i = 0; i < random.size(); i += 3) {
-    const unsigned bits = std::to_integer<unsigned>(random[i]) << 16 |
-                          std::to_integer<unsigned>(random[i + 1]) << 8 |
-                          std::to_integer<unsigned>(random[i + 2]);
-    for (int shift = 18; shift >= 0; shift -= 6) sid.push_back(kBase64Url[(bits >> shift) & 63]);
-  }
-  return sid;
+  return to_base64url(random);
 }
 
 }  // namespace hybrid

@@ -1,4 +1,4 @@
-// SHA-256 digests of session ids, SHA-1 where a protocol asks for it, and randomness. By OpenSSL.
+// SHA-256 digests of session ids, codes that prove who wrote a text, SHA-1 where a protocol asks for it, and randomness. By OpenSSL.
 #pragma once
 
 #include <array>
@@ -39,6 +39,8 @@ std::string to_hex(std::span<const std::byte> bytes);
 std::optional<Digest> parse_digest(std::string_view hex);
 // The SHA-1 in 40 hexadecimal digits: what Redis calls scripts by. No protection against whoever chooses the text.
 std::string sha1_hex(std::string_view text);
+// HMAC-SHA-256, RFC 2104.
+Digest hmac_sha256(std::string_view key, std::string_view text);
 // For secrets: takes as long wherever they differ.
 bool equal_in_constant_time(const Digest& a, const Digest& b);
 

@@ -1,37 +1,9 @@
 #include "server/transaction.hpp"
 
+#include "base/no_session.hpp"
 #include "server/reply_error.hpp"
 
 namespace hybrid::server {
-namespace {
-
-// What is under the view of a session that is not there.
-class NoSession final : public SessionBackend {
- public:
-  std::string session_id() const override { return {}; }
-  Result<bool> get(std::string_view, Buffer&) override { return false; }
-  Result<void> apply(std::span<const Change>, std::optional<std::uint64_t>) override {
-    return unsupported();
-  }
-  Result<void> update(
-      const std::function<Result<void>(std::shared_ptr<SessionBackend>)>&) override {
-    return unsupported();
-  }
-  Result<std::vector<std::pair<std::string, std::string>>> entries() override {
-    return std::vector<std::pair<std::string, std::string>>{};
-  }
-  Result<SessionInfo> info() override { return SessionInfo{}; }
-  Result<void> touch() override { return {}; }
-  Result<void> destroy() override { return {}; }
-
- private:
-  static std::unexpected<Error> unsupported() {
-    return std::unexpected(Error{Errc::unsupported, "there is no session"});
-  }
-};
-
-}  // namespace
-
 Transaction::~Transaction() {
   for (const Touched& touched : touched_) touched.view->abandon();
 }

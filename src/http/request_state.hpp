@@ -1,0 +1,87 @@
+// One request's view of its session, between begin() and finish().
+//
+// Called by the threads of its request.
+//   R1  Nothing is written but by commit(), and what renew(), logout() and update() do at once.
+//   R2  A session is made by commit() only, with a new id of ours, and only if something was set or an id is needed.
+//   R3  The cookie is removed by logout() only: an id that is unknown may belong to a session that another request, under way at the
+//       same time, gave a new id, whose cookie is on its way.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread.hpp"
+#include "base/thread_annotations.hpp"
+#include "base/update_view.hpp"
+#include "http/read_cache.hpp"
+#include "hybrid/http/sessions.hpp"
+
+namespace hybrid::http::detail {
+
+class RequestState final : public SessionBackend {
+ public:
+  RequestState(Provider& provider, std::shared_ptr<const Options> options, std::string_view peer);
+
+  void open(std::string_view cookie_header);
+  bool is_there() const;
+  Result<void> renew();
+  Result<void> remember(std::chrono::seconds duration);
+  Result<std::string> csrf_token();
+  bool csrf_ok(std::string_view token) const;
+  Result<std::optional<std::string>> finish();
+  void abandon();
+
+  std::string session_id() const override;
+  Result<bool> get(std::string_view key, Buffer& value) override;
+  Result<void> apply(std::span<const Change> changes,
+                     std::optional<std::uint64_t> if_version) override;
+  Result<void> update(
+      const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) override;
+  Result<std::vector<std::pair<std::string, std::string>>> entries() override;
+  Result<SessionInfo> info() override;
+  Result<void> touch() override;
+  Result<void> destroy() override;  // log out
+
+ private:
+  enum class Make : bool { if_needed, always };
+  enum class CookieIs : std::uint8_t { kept, sent, removed };
+
+  // An error if no call is possible any more, or none ever was.
+  Result<void> check() const HYBRID_REQUIRES(mutex_);
+  Result<void> commit(Make make = Make::if_needed) HYBRID_REQUIRES(mutex_);
+  Result<void> create(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
+  // A view of the session as it is now, without changes.
+  void look_again() HYBRID_REQUIRES(mutex_);
+  // The session has gone: what was changed in it goes into a new one.
+  void begin_anew() HYBRID_REQUIRES(mutex_);
+
+  // How long the session lives without requests, if we say so; 0: we do not.
+  std::chrono::seconds lifetime() const HYBRID_REQUIRES(mutex_);
+  bool cookie_is_persistent() const HYBRID_REQUIRES(mutex_);
+  Result<void> read_renewal() HYBRID_REQUIRES(mutex_);
+  Result<std::chrono::seconds> max_age() const HYBRID_REQUIRES(mutex_);
+  void tell(Event::Kind kind) const;
+
+  Provider& provider_;
+  const std::shared_ptr<const Options> options_;
+  const std::string peer_;
+
+  mutable Mutex mutex_;
+  std::optional<Error> broken_ HYBRID_GUARDED_BY(mutex_);  // the store could not be asked
+  bool finished_ HYBRID_GUARDED_BY(mutex_) = false;
+  std::optional<Session> session_ HYBRID_GUARDED_BY(mutex_);  // of the store
+  std::string sid_ HYBRID_GUARDED_BY(mutex_);  // of session_, as the browser knows it
+  std::unique_ptr<ReadCache> cache_ HYBRID_GUARDED_BY(mutex_);
+  std::shared_ptr<UpdateView> view_ HYBRID_GUARDED_BY(mutex_);  // over cache_
+  CookieIs cookie_ HYBRID_GUARDED_BY(mutex_) = CookieIs::kept;
+  bool had_cookie_ HYBRID_GUARDED_BY(mutex_) = false;
+  std::chrono::seconds remembered_ HYBRID_GUARDED_BY(mutex_){0};
+  bool is_forgotten_ HYBRID_GUARDED_BY(mutex_) = false;    // was remembered until this request
+  bool renewal_is_due_ HYBRID_GUARDED_BY(mutex_) = false;  // of deadline and cookie
+};
+
+}  // namespace hybrid::http::detail

@@ -1,0 +1,739 @@
+// What is promised of browsers' sessions: H1..H5 of hybrid/http/sessions.hpp, and what goes with them.
+#include "hybrid/http/sessions.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <hybrid/hybrid.hpp>
+#include <map>
+#include <thread>
+
+#include "testing/temp_directory.hpp"
+#include "tests/http/browser.hpp"
+
+namespace hybrid::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using http::Commit;
+using http::Event;
+using http::RequestSession;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr const char* kName = "__Host-session";
+
+// A site: a store and its sessions, and what it was told.
+class Site {
+ public:
+  explicit Site(http::Options options = {}, const Params& params = {})
+      : store_(open(directory_.path() + "/store", params).value()) {
+    options.on_event = [this](const Event& event) {
+      EXPECT_EQ(event.peer, "192.0.2.7");
+      events_.emplace_back(to_string(event.kind));
+    };
+    sessions_.emplace(http::Sessions::make(*store_, std::move(options)).value());
+  }
+
+  // One request of `browser`, which gets the response.
+  template <class F>
+  void request(Browser& browser, F&& handler) {
+    RequestSession session = sessions_->begin(browser.header(), {.peer = "192.0.2.7"});
+    handler(session);
+    const auto cookie = session.finish();
+    ASSERT_TRUE(cookie.has_value()) << cookie.error().message();
+    sent_ = *cookie;
+    EXPECT_TRUE(!sent_ || browser.receive(*sent_)) << *sent_;
+  }
+  void visit(Browser& browser) {
+    request(browser, [](RequestSession&) {});
+  }
+  // What `browser` has of the session: "-" if it has none.
+  std::string user(Browser& browser) {
+    std::string user = "-";
+    request(browser, [&](RequestSession& session) {
+      user = session.get<std::string>("user").value().value_or("-");
+    });
+    return user;
+  }
+  void log_in(Browser& browser, const std::string& user) {
+    request(browser, [&](RequestSession& session) {
+      ASSERT_TRUE(session.renew().has_value());
+      ASSERT_TRUE(session.set("user", user).has_value());
+    });
+  }
+
+  RequestSession begin(const Browser& browser) {
+    return sessions_->begin(browser.header(), {.peer = "192.0.2.7"});
+  }
+  std::uint64_t records() { return store_->stats()->records_appended; }
+  std::vector<std::string> take_events() { return std::exchange(events_, {}); }
+  const std::optional<std::string>& sent() const { return sent_; }
+  Provider& store() { return *store_; }
+  const http::Sessions& sessions() const { return *sessions_; }
+
+ private:
+  TempDirectory directory_;
+  std::unique_ptr<Provider> store_;
+  std::optional<http::Sessions> sessions_;
+  std::vector<std::string> events_;
+  std::optional<std::string> sent_;
+};
+
+std::string sid_of(const Browser& browser) { return browser.find(kName)->value; }
+
+// --- H1, H2
+
+TEST(ABrowser, WithoutASessionGetsNoneByLooking) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_FALSE(session.is_there());
+    EXPECT_EQ(session.get<int>("visits").value(), std::nullopt);
+    EXPECT_TRUE(session.keys()->empty());
+    EXPECT_TRUE(session.erase("visits").has_value());
+    EXPECT_TRUE(session.clear().has_value());
+    EXPECT_TRUE(session.touch().has_value());
+    EXPECT_FALSE(session.csrf_ok("x"));
+    EXPECT_EQ(session.take_flash<std::string>("note").value(), std::nullopt);
+    EXPECT_EQ(session.take<int>("token").value(), std::nullopt);
+    EXPECT_EQ(session.version().value(), 0U);
+    EXPECT_EQ(session.session_id(), "");
+    EXPECT_TRUE(session.remember_me(1h).has_value());
+    EXPECT_TRUE(session.logout().has_value());
+  });
+  EXPECT_TRUE(browser.empty());
+  EXPECT_EQ(site.sent(), std::nullopt);
+  EXPECT_EQ(site.records(), 0U);
+  EXPECT_EQ(site.store().size().value(), 0U);
+}
+
+TEST(ABrowser, GetsASessionWithTheFirstChangeAndKeepsIt) {
+  Site site;
+  Browser browser;
+  for (int visit = 1; visit <= 3; ++visit) {
+    site.request(browser, [&](RequestSession& session) {
+      EXPECT_EQ(session.is_there(), visit > 1);
+      const int before = session.get<int>("visits").value().value_or(0);
+      EXPECT_EQ(before, visit - 1);
+      ASSERT_TRUE(session.set("visits", before + 1).has_value());
+      EXPECT_EQ(session.get<int>("visits").value(), visit) << "it sees its own changes";
+    });
+    EXPECT_EQ(site.sent().has_value(), visit == 1);
+    EXPECT_EQ(site.records(), static_cast<std::uint64_t>(visit)) << "one record each";
+  }
+  EXPECT_THAT(site.take_events(), ElementsAre("created"));
+  const StoredCookie& cookie = *browser.find(kName);
+  EXPECT_TRUE(cookie.secure && cookie.http_only);
+  EXPECT_EQ(cookie.same_site, "Lax");
+  EXPECT_EQ(cookie.max_age, std::nullopt);
+  EXPECT_EQ(cookie.value.size(), 32U);
+}
+
+TEST(AnIdThatIsNotOurs, IsNeverAdoptedAndWritesNothing) {
+  Site site;
+  Browser known;
+  site.log_in(known, "ada");
+  const std::string sid = sid_of(known);
+  const std::string dead = make_session_id();
+  ASSERT_TRUE(site.store().load(dead).has_value());
+  ASSERT_TRUE(site.store().destroy(dead).has_value());
+  ASSERT_TRUE(site.store().load("short").has_value());
+  std::uint64_t records = site.records();
+  site.take_events();
+  const struct {
+    const char* name;
+    std::string value;
+    const char* event;
+  } cases[] = {
+      {"invented", std::string(32, 'x'), "unknown_id"},
+      {"dead", dead, "unknown_id"},
+      {"of another form, though it is in the store", "short", "malformed_id"},
+      {"empty", "", "malformed_id"},
+      {"long", std::string(4000, 'x'), "malformed_id"},
+      {"nearly one of ours", sid.substr(0, 31) + (sid[31] == 'A' ? 'B' : 'A'), "unknown_id"},
+      {"with something behind", sid + "x", "malformed_id"},
+      {"with a path in it", "../../../../etc/passwd", "malformed_id"},
+  };
+  for (const auto& [name, value, event] : cases) {
+    SCOPED_TRACE(name);
+    Browser attacker;
+    EXPECT_TRUE(attacker.receive(std::string{kName} + '=' + value + "; Path=/; Secure"));
+    site.request(attacker, [](RequestSession& session) { EXPECT_FALSE(session.is_there()); });
+    EXPECT_EQ(site.sent(), std::nullopt) << "another request may be giving the session a new id";
+    EXPECT_EQ(site.records(), records);
+    EXPECT_THAT(site.take_events(), ElementsAre(event));
+    site.log_in(attacker, "mallory");
+    EXPECT_NE(sid_of(attacker), value);
+    EXPECT_EQ(site.user(known), "ada");
+    ASSERT_TRUE(site.store().destroy(sid_of(attacker)).has_value());
+    site.take_events();
+    records = site.records();
+  }
+}
+
+TEST(SeveralCookiesOfOneName, AreTriedInTheirOrderButNotManyOfThem) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  const std::string own = std::string{kName} + '=' + sid_of(browser);
+  const std::string other = std::string{kName} + '=' + std::string(32, 'x') + "; ";
+  const auto user = [&](const std::string& header) {
+    return site.sessions()
+        .begin(header, {.peer = "192.0.2.7"})
+        .get<std::string>("user")
+        .value()
+        .value_or("-");
+  };
+  EXPECT_EQ(user(own), "ada");
+  EXPECT_EQ(user(other + own), "ada");
+  EXPECT_EQ(user("a=b; " + other + "junk; " + own + "; c"), "ada");
+  EXPECT_EQ(user(other + other + other + other + own), "-");
+}
+
+// --- H3
+
+TEST(ChangesOfARequest, AreOneChangeAtItsEnd) {
+  Site site;
+  Browser browser;
+  site.request(browser,
+               [](RequestSession& session) { ASSERT_TRUE(session.set("a", 1).has_value()); });
+  const Session stored = site.store().find(sid_of(browser)).value().value();
+  const std::uint64_t records = site.records();
+  site.request(browser, [&](RequestSession& session) {
+    ASSERT_TRUE(session.set("a", 2).has_value());
+    ASSERT_TRUE(session.set("b", 3).has_value());
+    ASSERT_TRUE(session.erase("b").has_value());
+    ASSERT_TRUE(session.set("c", 4).has_value());
+    EXPECT_EQ(stored.get<int>("a").value(), 1);
+    EXPECT_EQ(site.records(), records);
+  });
+  EXPECT_EQ(site.records(), records + 1);
+  EXPECT_EQ(stored.get<int>("a").value(), 2);
+  EXPECT_EQ(stored.get<int>("c").value(), 4);
+  EXPECT_EQ(stored.contains("b").value(), false);
+}
+
+TEST(ChangesOfARequest, AreDroppedIfItFails) {
+  Site site;
+  Browser browser;
+  {
+    RequestSession session = site.begin(browser);
+    ASSERT_TRUE(session.set("a", 1).has_value());
+  }
+  EXPECT_EQ(site.store().size().value(), 0U);
+  EXPECT_EQ(site.records(), 0U);
+}
+
+TEST(ChangesOfARequest, AreMadeAtOnceIfSoConfigured) {
+  Site site{{.commit = Commit::at_once}};
+  Browser browser;
+  {
+    RequestSession session = site.begin(browser);
+    ASSERT_TRUE(session.set("a", 1).has_value());
+    EXPECT_EQ(site.store().size().value(), 1U);
+    EXPECT_EQ(site.store().find(session.session_id()).value()->get<int>("a").value(), 1);
+    ASSERT_TRUE(session.set("a", 2).has_value());
+    EXPECT_EQ(site.store().find(session.session_id()).value()->get<int>("a").value(), 2);
+    EXPECT_TRUE(browser.receive(session.finish().value().value()));
+  }
+  site.request(browser,
+               [](RequestSession& session) { EXPECT_EQ(session.get<int>("a").value(), 2); });
+}
+
+TEST(ChangesOfARequest, OfSeveralAtATimeAllCount) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  RequestSession first = site.begin(browser);
+  RequestSession second = site.begin(browser);
+  ASSERT_TRUE(first.set("a", 1).has_value());
+  ASSERT_TRUE(second.set("b", 2).has_value());
+  ASSERT_TRUE(first.finish().has_value());
+  ASSERT_TRUE(second.finish().has_value());
+  const Session stored = site.store().find(sid_of(browser)).value().value();
+  EXPECT_EQ(stored.get<int>("a").value(), 1);
+  EXPECT_EQ(stored.get<int>("b").value(), 2);
+  EXPECT_EQ(stored.get<std::string>("user").value(), "ada");
+}
+
+TEST(AnUpdate, CountsThoughRequestsAreUnderWayAtTheSameTime) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  const auto count = [](Session& view) {
+    view.set("n", view.get<int>("n").value().value_or(0) + 1).value();
+  };
+  RequestSession first = site.begin(browser);
+  RequestSession second = site.begin(browser);
+  EXPECT_EQ(first.get<int>("n").value(), std::nullopt);
+  ASSERT_TRUE(first.set("pending", true).has_value());
+  ASSERT_TRUE(second.update(count).has_value());
+  ASSERT_TRUE(first.update(count).has_value());
+  EXPECT_EQ(first.get<int>("n").value(), 2) << "what was read before is not kept";
+  ASSERT_TRUE(first.finish().has_value());
+  ASSERT_TRUE(second.finish().has_value());
+  const Session stored = site.store().find(sid_of(browser)).value().value();
+  EXPECT_EQ(stored.get<int>("n").value(), 2);
+  EXPECT_EQ(stored.get<bool>("pending").value(), true);
+}
+
+TEST(AnUpdate, OfASessionThatIsNotThereMakesOneIfItSetsSomething) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.update([](Session&) {}).has_value());
+  });
+  EXPECT_TRUE(browser.empty());
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.update([](Session& view) { view.set("a", 1).value(); }).has_value());
+    EXPECT_EQ(session.set_if_version("b", 2, 0).error().code(), Errc::conflict);
+    ASSERT_TRUE(session.set_if_version("b", 2, 1).has_value());
+  });
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_EQ(session.get<int>("a").value(), 1);
+    const std::uint64_t version = session.version().value();
+    ASSERT_TRUE(session.set_if_version("b", 3, version).has_value());
+    EXPECT_EQ(session.set_if_version("b", 4, version).error().code(), Errc::conflict);
+    EXPECT_EQ(session.get<int>("b").value(), 3);
+  });
+}
+
+TEST(WhatWasRead, StaysTheSameForTheRequest) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  site.request(browser, [&](RequestSession& session) {
+    EXPECT_EQ(session.get<std::string>("user").value(), "ada");
+    EXPECT_EQ(session.get<int>("later").value(), std::nullopt);
+    Session stored = site.store().find(sid_of(browser)).value().value();
+    ASSERT_TRUE(stored.set("user", "bob").has_value());
+    ASSERT_TRUE(stored.set("later", 1).has_value());
+    EXPECT_EQ(session.get<std::string>("user").value(), "ada");
+    EXPECT_EQ(session.get<int>("later").value(), std::nullopt);
+  });
+  EXPECT_EQ(site.user(browser), "bob");
+}
+
+TEST(ARequestSession, IsOverWhenItsRequestIs) {
+  Site site;
+  Browser browser;
+  std::optional<Session> kept;
+  site.request(browser, [&](RequestSession& session) {
+    ASSERT_TRUE(session.set("a", 1).has_value());
+    kept = session;
+  });
+  EXPECT_EQ(kept->get<int>("a").error().code(), Errc::session_gone);
+  EXPECT_EQ(kept->set("a", 2).error().code(), Errc::session_gone);
+  EXPECT_EQ(kept->update([](Session&) {}).error().code(), Errc::session_gone);
+  EXPECT_EQ(kept->destroy().error().code(), Errc::session_gone);
+  RequestSession twice = site.begin(browser);
+  ASSERT_TRUE(twice.finish().has_value());
+  EXPECT_EQ(twice.finish().error().code(), Errc::session_gone);
+  EXPECT_EQ(twice.renew().error().code(), Errc::session_gone);
+}
+
+// --- H4
+
+TEST(LogIn, GivesANewIdAndTheOldOneIsDead) {
+  Site site;
+  Browser browser;
+  std::string form;
+  site.request(browser, [&](RequestSession& session) {
+    ASSERT_TRUE(session.set("basket", "apples").has_value());
+    form = session.csrf_token().value();
+    EXPECT_TRUE(session.csrf_ok(form));
+  });
+  const Browser thief = browser;  // it has planted or seen the id
+  site.take_events();
+  site.log_in(browser, "ada");
+  EXPECT_THAT(site.take_events(), ElementsAre("renewed"));
+  EXPECT_NE(sid_of(browser), sid_of(thief));
+  site.request(browser, [&](RequestSession& session) {
+    EXPECT_EQ(session.get<std::string>("basket").value(), "apples");
+    EXPECT_FALSE(session.csrf_ok(form)) << "forms of before are no good";
+    EXPECT_TRUE(session.csrf_ok(session.csrf_token().value()));
+  });
+  Browser copy = thief;
+  EXPECT_EQ(site.user(copy), "-");
+  EXPECT_EQ(site.store().size().value(), 1U);
+}
+
+TEST(LogIn, ChangesTheIdBeforeItStoresWhoItIs) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.set("basket", "apples").has_value());
+  });
+  const std::string before = sid_of(browser);
+  RequestSession session = site.begin(browser);
+  ASSERT_TRUE(session.renew().has_value());
+  EXPECT_FALSE(site.store().exists(before));
+  // Here the process may end.
+}
+
+TEST(LogIn, WithoutASessionMakesOne) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  EXPECT_EQ(site.user(browser), "ada");
+  EXPECT_THAT(site.take_events(), ElementsAre("created"));
+}
+
+TEST(LogIn, WithASessionThatHasJustEndedMakesANewOne) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  const std::string before = sid_of(browser);
+  site.request(browser, [&](RequestSession& session) {
+    ASSERT_TRUE(session.set("basket", "apples").has_value());
+    ASSERT_TRUE(site.store().destroy(before).has_value());
+    ASSERT_TRUE(session.renew().has_value());
+    ASSERT_TRUE(session.set("user", "bob").has_value());
+  });
+  EXPECT_NE(sid_of(browser), before);
+  EXPECT_EQ(site.user(browser), "bob");
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_EQ(session.get<std::string>("basket").value(), "apples");
+  });
+}
+
+TEST(LogOut, EndsTheSessionAndTheCookie) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  Browser copy = browser;
+  site.take_events();
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.set("late", 1).has_value());
+    ASSERT_TRUE(session.logout().has_value());
+    EXPECT_FALSE(session.is_there());
+    EXPECT_EQ(session.get<std::string>("user").value(), std::nullopt);
+  });
+  EXPECT_THAT(site.take_events(), ElementsAre("ended"));
+  EXPECT_TRUE(browser.empty());
+  EXPECT_EQ(site.store().size().value(), 0U);
+  EXPECT_EQ(site.user(copy), "-") << "the old cookie is dead";
+}
+
+TEST(LogOut, IsNotUndoneByARequestThatIsUnderWay) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  Browser copy = browser;
+  RequestSession slow = site.begin(browser);
+  EXPECT_EQ(slow.get<std::string>("user").value(), "ada");
+  ASSERT_TRUE(slow.set("late", 1).has_value());
+  site.request(browser, [](RequestSession& session) { ASSERT_TRUE(session.logout().has_value()); });
+  const auto cookie = slow.finish();
+  ASSERT_TRUE(cookie.has_value());
+  EXPECT_EQ(*cookie, std::nullopt);
+  EXPECT_EQ(site.store().size().value(), 0U);
+  EXPECT_EQ(site.user(copy), "-");
+}
+
+TEST(LogOut, OfASessionThatGotANewIdMeanwhileEndsItToo) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  RequestSession leaving = site.begin(browser);
+  site.request(browser, [](RequestSession& session) { ASSERT_TRUE(session.renew().has_value()); });
+  ASSERT_TRUE(leaving.logout().has_value());
+  ASSERT_TRUE(leaving.finish().has_value());
+  EXPECT_EQ(site.user(browser), "-");
+  EXPECT_EQ(site.store().size().value(), 0U);
+}
+
+TEST(LogOut, MayBeFollowedByANewSession) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  const std::string before = sid_of(browser);
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.logout().has_value());
+    ASSERT_TRUE(session.flash("note", "Good bye.").has_value());
+  });
+  EXPECT_NE(sid_of(browser), before);
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_EQ(session.get<std::string>("user").value(), std::nullopt);
+    EXPECT_EQ(session.take_flash<std::string>("note").value(), "Good bye.");
+  });
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_EQ(session.take_flash<std::string>("note").value(), std::nullopt);
+  });
+}
+
+// --- How long it lives
+
+TEST(ACookie, IsGoneWithTheBrowserUnlessItIsToBeKept) {
+  for (const bool persistent : {false, true}) {
+    Site site{{.persistent = persistent}, {.idle_timeout = 600s}};
+    Browser browser;
+    site.log_in(browser, "ada");
+    const auto max_age = browser.find(kName)->max_age;
+    if (persistent) {
+      EXPECT_THAT(max_age.value(), ::testing::AllOf(::testing::Gt(590), ::testing::Le(600)));
+    } else {
+      EXPECT_EQ(max_age, std::nullopt);
+    }
+    browser.forget_session_cookies();
+    EXPECT_EQ(site.user(browser), persistent ? "ada" : "-");
+  }
+}
+
+TEST(ACookie, SaysWhichDeadlineComesFirst) {
+  const struct {
+    const char* name;
+    http::Options options;
+    Params params;
+    long max_age;
+  } cases[] = {
+      {"none", {.persistent = true}, {}, 400L * 86400},
+      {"idle", {.persistent = true}, {.idle_timeout = 600s}, 600},
+      {"absolute", {.persistent = true}, {.idle_timeout = 600s, .absolute_timeout = 300s}, 300},
+      {"ours", {.persistent = true, .idle_timeout = 100s}, {.idle_timeout = 600s}, 100},
+      {"the store's", {.persistent = true, .idle_timeout = 600s}, {.idle_timeout = 100s}, 100},
+  };
+  for (const auto& [name, options, params, max_age] : cases) {
+    SCOPED_TRACE(name);
+    Site site{options, params};
+    Browser browser;
+    site.log_in(browser, "ada");
+    EXPECT_NEAR(static_cast<double>(browser.find(kName)->max_age.value()),
+                static_cast<double>(max_age), 2);
+  }
+}
+
+// Moves the time at which the session's cookie was sent into the past.
+void age(Site& site, const Browser& browser, std::chrono::seconds by,
+         std::chrono::seconds remembered = 0s) {
+  Session session = site.store().find(sid_of(browser)).value().value();
+  const auto sent_at = std::chrono::time_point_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now() - by);
+  ASSERT_TRUE(session
+                  .set(Attribute::web, std::tuple{sent_at.time_since_epoch().count(),
+                                                  std::int64_t{remembered.count()}})
+                  .has_value());
+}
+
+TEST(Renewal, WritesAtMostEachEighthOfALifetime) {
+  Site site{{.persistent = true, .idle_timeout = 800s}};
+  Browser browser;
+  site.log_in(browser, "ada");
+  std::uint64_t records = site.records();
+  for (int i = 0; i < 10; ++i) site.visit(browser);
+  EXPECT_EQ(site.records(), records);
+  EXPECT_EQ(site.sent(), std::nullopt);
+  age(site, browser, 99s);
+  records = site.records();
+  site.visit(browser);
+  EXPECT_EQ(site.records(), records);
+  age(site, browser, 101s);
+  Session stored = site.store().find(sid_of(browser)).value().value();
+  ASSERT_TRUE(stored
+                  .set(Attribute::deadline, std::chrono::time_point_cast<std::chrono::milliseconds>(
+                                                std::chrono::system_clock::now() + 699s))
+                  .has_value());
+  records = site.records();
+  site.visit(browser);
+  EXPECT_EQ(site.records(), records + 1);
+  ASSERT_TRUE(site.sent().has_value());
+  EXPECT_NEAR(static_cast<double>(browser.find(kName)->max_age.value()), 800.0, 2);
+  const auto left = stored.expires_at().value().value() - std::chrono::system_clock::now();
+  EXPECT_GT(left, 790s);
+  site.visit(browser);
+  EXPECT_EQ(site.sent(), std::nullopt);
+}
+
+TEST(Renewal, GoesWithTheChangesOfItsRequest) {
+  Site site{{.idle_timeout = 800s}};
+  Browser browser;
+  site.log_in(browser, "ada");
+  age(site, browser, 101s);
+  const std::uint64_t records = site.records();
+  site.request(browser,
+               [](RequestSession& session) { ASSERT_TRUE(session.set("a", 1).has_value()); });
+  EXPECT_EQ(site.records(), records + 1);
+  EXPECT_EQ(browser.find(kName)->max_age, std::nullopt);
+}
+
+TEST(ARememberedBrowser, ComesBackAfterItWasClosed) {
+  Site site{{.idle_timeout = 600s}};
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.renew().has_value());
+    ASSERT_TRUE(session.set("user", "ada").has_value());
+    ASSERT_TRUE(session.remember_me(24h * 30).has_value());
+  });
+  EXPECT_NEAR(static_cast<double>(browser.find(kName)->max_age.value()), 30.0 * 86400, 2);
+  browser.forget_session_cookies();
+  EXPECT_EQ(site.user(browser), "ada");
+  Session stored = site.store().find(sid_of(browser)).value().value();
+  EXPECT_GT(stored.expires_at().value().value(), std::chrono::system_clock::now() + 24h * 29);
+  // It slides.
+  age(site, browser, 24h * 4, 24h * 30);
+  site.visit(browser);
+  EXPECT_NEAR(static_cast<double>(browser.find(kName)->max_age.value()), 30.0 * 86400, 2);
+  // A new log-in, without.
+  site.request(browser,
+               [](RequestSession& session) { ASSERT_TRUE(session.remember_me(0s).has_value()); });
+  EXPECT_EQ(browser.find(kName)->max_age, std::nullopt);
+  EXPECT_LT(stored.expires_at().value().value(), std::chrono::system_clock::now() + 601s);
+  EXPECT_EQ(site.begin(browser).remember_me(-1s).error().code(), Errc::invalid_argument);
+  EXPECT_EQ(site.begin(browser).remember_me(24h * 401).error().code(), Errc::invalid_argument);
+}
+
+TEST(ARememberedBrowser, IsForgottenByLogOut) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.set("user", "ada").has_value());
+    ASSERT_TRUE(session.remember_me(1h).has_value());
+  });
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.logout().has_value());
+    ASSERT_TRUE(session.set("new", 1).has_value());
+  });
+  EXPECT_EQ(browser.find(kName)->max_age, std::nullopt);
+}
+
+TEST(ASession, EndsAfterItsIdleTimeout) {
+  Site site{{.idle_timeout = 1s}};
+  Browser browser;
+  site.log_in(browser, "ada");
+  std::this_thread::sleep_for(700ms);
+  EXPECT_EQ(site.user(browser), "ada");
+  std::this_thread::sleep_for(700ms);
+  EXPECT_EQ(site.user(browser), "ada") << "it was used";
+  std::this_thread::sleep_for(1100ms);
+  EXPECT_EQ(site.user(browser), "-");
+}
+
+// --- Signed cookies
+
+TEST(SigningKeys, CanBeChangedWhileBrowsersKeepTheirSessions) {
+  const std::string old_key(32, 'o');
+  const std::string new_key(32, 'n');
+  const TempDirectory directory;
+  const auto store = open(directory.path() + "/store").value();
+  Browser browser;
+  const auto visit = [&](std::vector<std::string> keys) {
+    const auto sessions = http::Sessions::make(*store, {.signing_keys = std::move(keys)}).value();
+    RequestSession session = sessions.begin(browser.header());
+    const int n = session.get<int>("n").value().value_or(0) + 1;
+    EXPECT_TRUE(session.set("n", n).has_value());
+    const auto cookie = session.finish().value();
+    EXPECT_TRUE(!cookie || browser.receive(*cookie));
+    return std::pair{n, cookie.has_value()};
+  };
+  EXPECT_EQ(visit({old_key}), (std::pair{1, true}));
+  EXPECT_EQ(visit({old_key}), (std::pair{2, false}));
+  EXPECT_EQ(visit({new_key, old_key}), (std::pair{3, true})) << "signed anew";
+  EXPECT_EQ(visit({new_key, old_key}), (std::pair{4, false}));
+  EXPECT_EQ(visit({new_key}), (std::pair{5, false}));
+  EXPECT_EQ(visit({old_key}), (std::pair{1, true})) << "who has no good signature has no session";
+}
+
+TEST(SigningKeys, KeepGuessesFromTheStore) {
+  Site site{{.signing_keys = {std::string(32, 'k')}}};
+  Browser browser;
+  site.log_in(browser, "ada");
+  Browser attacker;
+  EXPECT_TRUE(attacker.receive(std::string{kName} + '=' + sid_of(browser).substr(0, 32) +
+                               "; Secure; Path=/"));
+  site.take_events();
+  EXPECT_EQ(site.user(attacker), "-");
+  EXPECT_THAT(site.take_events(), ElementsAre("forged_id"));
+}
+
+// --- Wrong use, and a store that fails
+
+TEST(Options, ThatCannotWorkAreRefused) {
+  const auto store = open("memory:").value();
+  const struct {
+    const char* name;
+    http::Options options;
+  } cases[] = {
+      {"a cookie that browsers refuse", {.cookie = {.secure = false}}},
+      {"a short key", {.signing_keys = {std::string(32, 'k'), std::string(31, 'k')}}},
+      {"a timeout below zero", {.idle_timeout = -1s}},
+  };
+  for (const auto& [name, options] : cases) {
+    const auto made = http::Sessions::make(*store, options);
+    ASSERT_FALSE(made.has_value()) << name;
+    EXPECT_EQ(made.error().code(), Errc::invalid_argument) << name;
+  }
+}
+
+TEST(AStoreThatIsClosed, IsAnErrorAndNoLogOut) {
+  auto store = open("memory:").value();
+  const auto sessions = http::Sessions::make(*store).value();
+  Browser browser;
+  {
+    RequestSession session = sessions.begin("");
+    ASSERT_TRUE(session.set("a", 1).has_value());
+    EXPECT_TRUE(browser.receive(session.finish().value().value()));
+  }
+  Session kept = store->find(sid_of(browser)).value().value();
+  RequestSession under_way = sessions.begin(browser.header());
+  ASSERT_TRUE(under_way.set("a", 2).has_value());
+  class Closed final : public Provider {
+   public:
+    Result<void> set_params(const Params&) override { return gone(); }
+    Result<Session> init(std::string_view) override { return gone(); }
+    Result<Session> load(std::string_view) override { return gone(); }
+    Result<std::optional<Session>> find(std::string_view) override { return gone(); }
+    Result<void> destroy(std::string_view) override { return gone(); }
+    Result<void> change_id(std::string_view, std::string_view) override { return gone(); }
+    bool exists(std::string_view) override { return false; }
+    Result<std::size_t> gc(std::chrono::seconds) override { return gone(); }
+
+   private:
+    static std::unexpected<Error> gone() {
+      return std::unexpected(Error{Errc::unavailable, "the store is closed"});
+    }
+  } closed;
+  const auto broken = http::Sessions::make(closed).value();
+  RequestSession session = broken.begin(browser.header());
+  EXPECT_EQ(session.get<int>("a").error().code(), Errc::unavailable);
+  EXPECT_EQ(session.set("a", 1).error().code(), Errc::unavailable);
+  EXPECT_EQ(session.logout().error().code(), Errc::unavailable);
+  EXPECT_EQ(session.csrf_token().error().code(), Errc::unavailable);
+  EXPECT_FALSE(session.csrf_ok("x"));
+  EXPECT_EQ(session.finish().error().code(), Errc::unavailable);
+  RequestSession without_cookie = broken.begin("");
+  EXPECT_EQ(without_cookie.get<int>("a").value(), std::nullopt);
+  ASSERT_TRUE(without_cookie.set("a", 1).has_value());
+  EXPECT_EQ(without_cookie.finish().error().code(), Errc::unavailable);
+}
+
+TEST(OneRequest, MayUseItsSessionFromSeveralThreads) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  site.request(browser, [](RequestSession& session) {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&session, t] {
+        for (int i = 0; i < 50; ++i) {
+          EXPECT_TRUE(session.set(t * 100 + i, i).has_value());
+          EXPECT_TRUE(session.get<std::string>("user").has_value());
+          if (i % 10 == 0) {
+            EXPECT_TRUE(session
+                            .update([](Session& view) {
+                              view.set("n", view.get<int>("n").value().value_or(0) + 1).value();
+                            })
+                            .has_value());
+          }
+        }
+      });
+    }
+    threads.clear();
+    EXPECT_EQ(session.get<int>("n").value(), 20);
+    EXPECT_EQ(session.keys()->size(), 202U);
+  });
+}
+
+}  // namespace
+}  // namespace hybrid::testing
