@@ -39,14 +39,18 @@ std::unexpected<Error> request_is_over() {
 }  // namespace
 
 RequestState::RequestState(Provider& provider, std::shared_ptr<const Options> options,
-                           std::string_view peer)
-    : provider_(provider), options_(std::move(options)), peer_(peer) {
+                           const Request& request)
+    : provider_(provider),
+      options_(std::move(options)),
+      peer_(request.peer),
+      is_secure_(request.is_secure) {
   const MutexLock lock{mutex_};
   look_again();
 }
 
 void RequestState::tell(Event::Kind kind) const {
-  if (options_->on_event) options_->on_event({.kind = kind, .peer = peer_});
+  if (options_->on_event)
+    options_->on_event({.kind = kind, .peer = peer_, .is_secure = is_secure_});
 }
 
 void RequestState::look_again() {

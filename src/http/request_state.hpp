@@ -24,7 +24,7 @@ namespace hybrid::http::detail {
 
 class RequestState final : public SessionBackend {
  public:
-  RequestState(Provider& provider, std::shared_ptr<const Options> options, std::string_view peer);
+  RequestState(Provider& provider, std::shared_ptr<const Options> options, const Request& request);
 
   void open(std::string_view cookie_header);
   bool is_there() const;
@@ -69,6 +69,7 @@ class RequestState final : public SessionBackend {
   Provider& provider_;
   const std::shared_ptr<const Options> options_;
   const std::string peer_;
+  const bool is_secure_;
 
   mutable Mutex mutex_;
   std::optional<Error> broken_ HYBRID_GUARDED_BY(mutex_);  // the store could not be asked

@@ -56,7 +56,7 @@ Result<Sessions> Sessions::make(Provider& provider, Options options) {
 }
 
 RequestSession Sessions::begin(std::string_view cookie_header, const Request& request) const {
-  auto state = std::make_shared<detail::RequestState>(*provider_, options_, request.peer);
+  auto state = std::make_shared<detail::RequestState>(*provider_, options_, request);
   state->open(cookie_header);
   return RequestSession{std::move(state)};
 }

@@ -47,6 +47,7 @@ struct Event {
   };
   Kind kind;
   std::string_view peer;  ///< of Request
+  bool is_secure;         ///< of Request
 };
 
 /// "unknown_id" and so on.
@@ -82,7 +83,8 @@ struct Options {
 
 /// What is known of a request beside its cookies.
 struct Request {
-  std::string_view peer{};  ///< for events; kept until the RequestSession is gone
+  std::string_view peer{};  ///< its address; for events
+  bool is_secure = true;    ///< it came by TLS; for events
 };
 
 namespace detail {

@@ -1,0 +1,61 @@
+#pragma once
+/// Sessions for cpp-httplib.
+///
+///     httplib::Server server;
+///     server.Get("/", hybrid::http::cpp_httplib::with_session(
+///         sessions, [](const httplib::Request&, httplib::Response& response, hybrid::Session& session) {
+///       const int visits = session.get<int>("visits").value().value_or(0) + 1;
+///       session.set("visits", visits).value();
+///       response.set_content(std::to_string(visits), "text/plain");
+///     }));
+///
+/// `sessions` must outlive the server. Handlers run on the server's threads, several at a time.
+
+#include <httplib.h>
+
+#include <string>
+#include <utility>
+
+#include <hybrid/http/exchange.hpp>
+
+namespace hybrid::http::cpp_httplib {
+
+/// An Exchange. By TLS only if httplib was compiled with it; behind a proxy that ends TLS it is the proxy that knows.
+struct Exchange {
+  const httplib::Request& request;
+  httplib::Response& response;
+
+  std::string cookie_header() const {
+    std::string all;
+    for (std::size_t i = 0; i < request.get_header_value_count("Cookie"); ++i)
+      all += (i > 0 ? "; " : "") + request.get_header_value("Cookie", i);
+    return all;
+  }
+  void add_set_cookie(const std::string& cookie) { response.set_header("Set-Cookie", cookie); }
+  bool is_secure() const {
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    return request.ssl != nullptr;
+#else
+    return false;
+#endif
+  }
+  std::string peer() const { return request.remote_addr; }
+};
+
+/// A handler for httplib::Server of handler(const httplib::Request&, httplib::Response&, RequestSession&), which may also take a
+/// Session&. What it throws httplib answers with 500; nothing is changed then.
+template <class Handler>
+httplib::Server::Handler with_session(const Sessions& sessions, Handler handler) {
+  return [&sessions, handler = std::move(handler)](const httplib::Request& request,
+                                                   httplib::Response& response) {
+    const auto done =
+        http::with_session(sessions, Exchange{request, response},
+                           [&](RequestSession& session) { handler(request, response, session); });
+    if (done) return;
+    response = httplib::Response{};
+    response.status = 503;
+    response.set_content(kUnavailableText, "text/plain");
+  };
+}
+
+}  // namespace hybrid::http::cpp_httplib

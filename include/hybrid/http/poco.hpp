@@ -1,0 +1,76 @@
+#pragma once
+/// Sessions for POCO's HTTPServer.
+///
+///     class Factory : public Poco::Net::HTTPRequestHandlerFactory {
+///       Poco::Net::HTTPRequestHandler* createRequestHandler(const Poco::Net::HTTPServerRequest&) override {
+///         return hybrid::http::poco::with_session(sessions, [](Poco::Net::HTTPServerRequest&, Poco::Net::HTTPServerResponse&,
+///                                                        hybrid::Session& session) {
+///           const int visits = session.get<int>("visits").value().value_or(0) + 1;
+///           session.set("visits", visits).value();
+///           return std::to_string(visits);
+///         });
+///       }
+///     };
+///
+/// The handler returns the body, and sends nothing itself: the cookie is known only when it is done, and must go before the body.
+/// `sessions` must outlive the server.
+
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerResponse.h>
+
+#include <string>
+#include <utility>
+
+#include <hybrid/http/exchange.hpp>
+
+namespace hybrid::http::poco {
+
+/// An Exchange.
+struct Exchange {
+  Poco::Net::HTTPServerRequest& request;
+  Poco::Net::HTTPServerResponse& response;
+
+  std::string cookie_header() const {
+    std::string all;
+    for (const auto& [name, value] : request) {
+      if (Poco::icompare(name, "Cookie") == 0) all += (all.empty() ? "" : "; ") + value;
+    }
+    return all;
+  }
+  void add_set_cookie(const std::string& cookie) { response.add("Set-Cookie", cookie); }
+  bool is_secure() const { return request.secure(); }
+  std::string peer() const { return request.clientAddress().host().toString(); }
+};
+
+/// A handler of std::string handler(HTTPServerRequest&, HTTPServerResponse&, RequestSession&), for a factory to return, which owns
+/// it. What it throws is for POCO, which closes the connection; nothing is changed then.
+template <class Handler>
+Poco::Net::HTTPRequestHandler* with_session(const Sessions& sessions, Handler handler) {
+  class SessionHandler final : public Poco::Net::HTTPRequestHandler {
+   public:
+    SessionHandler(const Sessions& sessions, Handler handler)
+        : sessions_(sessions), handler_(std::move(handler)) {}
+
+    void handleRequest(Poco::Net::HTTPServerRequest& request,
+                       Poco::Net::HTTPServerResponse& response) override {
+      std::string body;
+      const auto done = http::with_session(
+          sessions_, Exchange{request, response},
+          [&](RequestSession& session) { body = handler_(request, response, session); });
+      if (!done) {
+        response.setStatusAndReason(Poco::Net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE);
+        response.setContentType("text/plain");
+        body = kUnavailableText;
+      }
+      response.sendBuffer(body.data(), body.size());
+    }
+
+   private:
+    const Sessions& sessions_;
+    Handler handler_;
+  };
+  return new SessionHandler{sessions, std::move(handler)};
+}
+
+}  // namespace hybrid::http::poco
