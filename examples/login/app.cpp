@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <expected>
+#include <hybrid/http/httplib.hpp>
 #include <utility>
 
 #include "forgery.hpp"
@@ -23,7 +24,7 @@ void send_message(httplib::Response& response, int status, std::string_view titl
 
 }  // namespace
 
-App::App(Sessions sessions, Users users)
+App::App(hybrid::http::Sessions sessions, Users users)
     : sessions_(std::move(sessions)),
       users_(std::move(users)),
       server_name_(hybrid::make_session_id()) {}
@@ -58,35 +59,40 @@ void App::add_to(httplib::Server& server) {
 }
 
 void App::get(httplib::Server& server, const char* path, Handler handler) {
-  server.Get(path, [this, handler](const httplib::Request& request, httplib::Response& response) {
-    Exchange exchange{request, response, current_session(request, response)};
-    (this->*handler)(exchange);
-  });
+  using namespace hybrid::http;
+  server.Get(path,
+             cpp_httplib::with_session(
+                 sessions_, [this, handler](const httplib::Request& request,
+                                            httplib::Response& response, RequestSession& session) {
+                   drop_if_outdated(session);
+                   Exchange exchange{request, response, session};
+                   (this->*handler)(exchange);
+                 }));
 }
 
 void App::post(httplib::Server& server, const char* path, Handler handler) {
-  server.Post(path, [this, handler](const httplib::Request& request, httplib::Response& response) {
-    Exchange exchange{request, response, std::nullopt};
-    if (comes_from_this_site(request)) {
-      exchange.session = current_session(request, response);
-      if (token_is_right(request, exchange.session)) return (this->*handler)(exchange);
-    }
-    send_message(response, kForbidden, "Refused",
-                 "This form was not sent by a page of this site, or the page was too old. Go back, "
-                 "reload it and try again.");
-  });
+  using namespace hybrid::http;
+  server.Post(
+      path, cpp_httplib::with_session(sessions_, [this, handler](const httplib::Request& request,
+                                                                 httplib::Response& response,
+                                                                 RequestSession& session) {
+        drop_if_outdated(session);
+        Exchange exchange{request, response, session};
+        // Who has no session yet has had no page with a token.
+        const bool token_is_right = !session.is_there() || session.csrf_ok(exchange.form("csrf"));
+        if (comes_from_this_site(request) && token_is_right) return (this->*handler)(exchange);
+        send_message(
+            response, kForbidden, "Refused",
+            "This form was not sent by a page of this site, or the page was too old. Go back, "
+            "reload it and try again.");
+      }));
 }
 
 // A session that was logged in before the password was changed is no longer good.
-std::optional<hybrid::Session> App::current_session(const httplib::Request& request,
-                                                    httplib::Response& response) {
-  auto session = sessions_.find(request);
-  if (!session) return std::nullopt;
-  const auto user = session->get<std::string>(key::kUser).value();
-  if (!user || users_.generation(*user) == session->get<int>(key::kGeneration).value())
-    return session;
-  sessions_.destroy(*session, response);
-  return std::nullopt;
+void App::drop_if_outdated(hybrid::http::RequestSession& session) {
+  const auto user = session.get<std::string>(key::kUser).value();
+  if (user && users_.generation(*user) != session.get<int>(key::kGeneration).value())
+    session.logout().value();
 }
 
 void App::redirect(Exchange& exchange, const std::string& page) {

@@ -1,5 +1,5 @@
 #pragma once
-// The application: which request does what. Start reading here, then session_data.hpp and sessions.hpp.
+// The application: which request does what. Start reading here, then session_data.hpp.
 //
 // A handler that changes something answers with a redirect to a page (so that reloading the page repeats
 // nothing), or with the form again and what was wrong with it.
@@ -8,16 +8,15 @@
 // holds instead: a handler can do nothing about a full disk, and fail() below answers for all of them.
 
 #include <exception>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include <httplib.h>
 
+#include <hybrid/http/sessions.hpp>
 #include <hybrid/hybrid.hpp>
 
 #include "pages.hpp"
-#include "sessions.hpp"
 #include "users.hpp"
 
 namespace example {
@@ -26,7 +25,7 @@ inline constexpr const char* kHtmlType = "text/html; charset=utf-8";
 
 class App {
  public:
-  App(Sessions sessions, Users users);
+  App(hybrid::http::Sessions sessions, Users users);
 
   /// Registers all pages and forms. The App must outlive what the server does with them.
   void add_to(httplib::Server& server);
@@ -35,7 +34,7 @@ class App {
   struct Exchange {
     const httplib::Request& request;
     httplib::Response& response;
-    std::optional<hybrid::Session> session;
+    hybrid::http::RequestSession& session;
 
     std::string form(const char* field) const { return request.get_param_value(field); }
   };
@@ -64,8 +63,7 @@ class App {
   // Around them: app.cpp.
   void get(httplib::Server& server, const char* path, Handler handler);
   void post(httplib::Server& server, const char* path, Handler handler);
-  std::optional<hybrid::Session> current_session(const httplib::Request& request,
-                                                 httplib::Response& response);
+  void drop_if_outdated(hybrid::http::RequestSession& session);
   static void redirect(Exchange& exchange, const std::string& page);
   static void send_page(Exchange& exchange, std::string_view title, const Visitor& visitor,
                         const Html& page);
@@ -74,7 +72,7 @@ class App {
                  Html (*page)(const Visitor&, const Attempt&), const Attempt& attempt);
   static void fail(httplib::Response& response, std::exception_ptr failure);
 
-  Sessions sessions_;
+  const hybrid::http::Sessions sessions_;
   Users users_;
   const std::string server_name_;  // of this run of the program
 };

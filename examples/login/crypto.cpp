@@ -44,10 +44,6 @@ bool password_matches(const PasswordHash& stored, std::string_view password) {
          CRYPTO_memcmp(hash.data(), stored.hash.data(), hash.size()) == 0;
 }
 
-bool same_secret(std::string_view one, std::string_view other) {
-  return one.size() == other.size() && CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
-}
-
 std::string short_digest(std::string_view id) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   if (EVP_Digest(id.data(), id.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)

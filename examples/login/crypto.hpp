@@ -24,9 +24,6 @@ struct PasswordHash {
 PasswordHash hash_password(std::string_view password);
 bool password_matches(const PasswordHash& stored, std::string_view password);
 
-/// Compares in a time that does not tell how much of it is right.
-bool same_secret(std::string_view one, std::string_view other);
-
 /// The first 8 hexadecimal digits of SHA-256: enough to recognise an id by, and no way back to it. The
 /// same digits name the session in hybrid's own files and tools, which never hold an id either.
 std::string short_digest(std::string_view id);

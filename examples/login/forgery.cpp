@@ -2,9 +2,6 @@
 
 #include <string>
 
-#include "crypto.hpp"
-#include "session_data.hpp"
-
 namespace example {
 
 bool comes_from_this_site(const httplib::Request& request) {
@@ -17,13 +14,6 @@ bool comes_from_this_site(const httplib::Request& request) {
   const std::string origin = request.get_header_value("Origin");  // "null" if it is to be hidden
   const std::size_t host = origin.find("://");
   return host != std::string::npos && origin.substr(host + 3) == request.get_header_value("Host");
-}
-
-bool token_is_right(const httplib::Request& request,
-                    const std::optional<hybrid::Session>& session) {
-  if (!session) return true;
-  const auto token = session->get<std::string>(key::kCsrf).value();
-  return !token || same_secret(*token, request.get_param_value("csrf"));
 }
 
 }  // namespace example

@@ -1,5 +1,6 @@
 // The handlers: what each page shows, and what each form does.
 #include <charconv>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -19,21 +20,17 @@ int number(const std::string& text) {
   return value;
 }
 
-bool is_logged_in(const std::optional<hybrid::Session>& session) {
-  return session && session->contains(key::kUser).value();
-}
+constexpr std::chrono::days kRememberedFor{30};
 
-// Makes the session that user's. Its id must be a new one (C3).
-void become(hybrid::Session& session, const std::string& user, int generation,
+bool is_logged_in(const hybrid::Session& session) { return session.contains(key::kUser).value(); }
+
+// Makes the session that user's. With a new id: whoever knew the old one has nothing.
+void become(hybrid::http::RequestSession& session, const std::string& user, int generation,
             const std::string& what) {
-  session
-      .update([&](hybrid::Session& view) {
-        view.set(key::kUser, user).value();
-        view.set(key::kGeneration, generation).value();
-        view.set(key::kCsrf, hybrid::make_session_id()).value();  // as hard to guess as an id
-        note(view, what);
-      })
-      .value();
+  session.renew().value();
+  session.set(key::kUser, user).value();
+  session.set(key::kGeneration, generation).value();
+  note(session, what);
 }
 
 }  // namespace
@@ -47,14 +44,15 @@ void App::basket(Exchange& exchange) { show(exchange, "Basket", basket_page); }
 void App::session(Exchange& exchange) {
   const Visitor visitor = welcome(exchange.session, server_name_);
   Html page = no_session_page();
-  if (exchange.session) {
-    hybrid::Session& mine = *exchange.session;
-    page = session_page(visitor, {.digest = short_digest(mine.session_id()),
-                                  .info = mine.info().value(),
-                                  .remembered = sessions_.is_remembered(mine),
-                                  .history = mine.get<std::vector<Happening>>(key::kHistory)
-                                                 .value()
-                                                 .value_or(std::vector<Happening>{})});
+  if (exchange.session.is_there()) {
+    hybrid::Session& mine = exchange.session;
+    page = session_page(visitor,
+                        {.digest = short_digest(mine.session_id()),
+                         .info = mine.info().value(),
+                         .remembered = mine.get<bool>(key::kRemembered).value().value_or(false),
+                         .history = mine.get<std::vector<Happening>>(key::kHistory)
+                                        .value()
+                                        .value_or(std::vector<Happening>{})});
   }
   send_page(exchange, "My session", visitor, page);
 }
@@ -87,34 +85,35 @@ void App::goodbye(Exchange& exchange) {
 void App::add_to_basket(Exchange& exchange) {
   const Tea* tea = find_tea(exchange.form("tea"));
   if (!tea) return redirect(exchange, "/");
-  if (!exchange.session) exchange.session = sessions_.start(exchange.response);
-  example::add_to_basket(*exchange.session, *tea);
-  set_flash(*exchange.session, std::string{tea->name} + " is in your basket.");
+  example::add_to_basket(exchange.session, *tea);
+  exchange.session.flash(key::kNote, std::string{tea->name} + " is in your basket.").value();
   redirect(exchange, "/#" + std::string{tea->id});
 }
 
 void App::set_in_basket(Exchange& exchange) {
   const Tea* tea = find_tea(exchange.form("tea"));
-  if (tea && exchange.session) set_amount(*exchange.session, *tea, number(exchange.form("amount")));
+  if (tea && exchange.session.is_there())
+    set_amount(exchange.session, *tea, number(exchange.form("amount")));
   redirect(exchange, "/basket");
 }
 
 void App::remove_from_basket(Exchange& exchange) {
   const Tea* tea = find_tea(exchange.form("tea"));
-  if (tea && exchange.session) set_amount(*exchange.session, *tea, 0);
+  if (tea && exchange.session.is_there()) set_amount(exchange.session, *tea, 0);
   redirect(exchange, "/basket");
 }
 
 void App::place_order(Exchange& exchange) {
   if (!is_logged_in(exchange.session)) {
-    if (exchange.session) set_flash(*exchange.session, "Log in to order. Your basket comes along.");
+    if (exchange.session.is_there())
+      exchange.session.flash(key::kNote, "Log in to order. Your basket comes along.").value();
     return redirect(exchange, "/login");
   }
   // take() gets and erases in one step: who clicks twice still orders once.
-  const auto ordered = exchange.session->take<Basket>(key::kBasket).value();
+  const auto ordered = exchange.session.take<Basket>(key::kBasket).value();
   if (ordered) {
-    note(*exchange.session, "Ordered tea for " + price(cents_of(*ordered)));
-    set_flash(*exchange.session, "Thank you! The kettle is on.");
+    note(exchange.session, "Ordered tea for " + price(cents_of(*ordered)));
+    exchange.session.flash(key::kNote, "Thank you! The kettle is on.").value();
   }
   redirect(exchange, "/");
 }
@@ -155,7 +154,7 @@ void App::add_user(Exchange& exchange) {
 
 void App::change_password(Exchange& exchange) {
   if (!is_logged_in(exchange.session)) return redirect(exchange, "/login");
-  hybrid::Session& mine = *exchange.session;
+  hybrid::http::RequestSession& mine = exchange.session;
   const std::string user = mine.get<std::string>(key::kUser).value().value_or("");
   const std::string password = exchange.form("new_password");
   std::string objection = objection_to_password(password);
@@ -166,20 +165,21 @@ void App::change_password(Exchange& exchange) {
     return show_form(exchange, "Your account", account_page, {user, false, objection});
   }
   const int generation = users_.change_password(user, password);
-  sessions_.change_id(mine, exchange.response);
   become(mine, user, generation, "Changed the password: this session has a new id");
   redirect(exchange, "/account");
 }
 
 void App::enter(Exchange& exchange, const std::string& user, int generation, bool remember) {
-  hybrid::Session mine = sessions_.log_in(exchange.session, remember, exchange.response);
+  hybrid::http::RequestSession& mine = exchange.session;
   become(mine, user, generation, "Logged in as " + user + ": this session has a new id");
-  set_flash(mine, "Welcome, " + user + ".");
+  if (remember) mine.remember_me(kRememberedFor).value();
+  mine.set(key::kRemembered, remember).value();
+  mine.flash(key::kNote, "Welcome, " + user + ".").value();
   redirect(exchange, mine.contains(key::kBasket).value() ? "/basket" : "/");
 }
 
 void App::log_out(Exchange& exchange) {
-  if (exchange.session) sessions_.destroy(*exchange.session, exchange.response);
+  exchange.session.logout().value();
   redirect(exchange, "/goodbye");
 }
 

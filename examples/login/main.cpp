@@ -40,8 +40,13 @@ int run(const example::Options& options) {
   if (!stores) return complain(stores.error().message().c_str(), kCouldNot);
   example::print_recovery(*stores, options);
 
-  example::App app{{std::move(stores->sessions), std::move(stores->remembered), options.secure},
-                   example::Users{std::move(stores->users)}};
+  // By plain http browsers would drop a Secure cookie, and nobody could log in.
+  auto sessions = hybrid::http::Sessions::make(
+      *stores->sessions,
+      {.cookie = {.name = options.secure ? "__Host-sid" : "sid", .secure = options.secure},
+       .idle_timeout = options.idle});
+  if (!sessions) return complain(sessions.error().message().c_str(), kCouldNot);
+  example::App app{std::move(*sessions), example::Users{std::move(stores->users)}};
   app.add_to(server);
   print_address(options, *port);
   if (!example::serve_until_signal(server)) return complain("listening broke off", kCouldNot);

@@ -68,8 +68,7 @@ logged in, with the same basket. Ctrl-C stops it.
                           interval  kill -9, and power loss but for the last second
                           always    power loss
                           os        kill -9
-  --idle-minutes N      how long an unused session lasts, of 12 hours in all (30); those with
-                        "remember me" last for 30 days
+  --idle-minutes N      how long an unused session lasts (30); one with "remember me" lasts for 30 days
   --secure              for https (a proxy in front): the cookie is Secure and named __Host-sid
   --help                this text
 

@@ -15,7 +15,7 @@ namespace example {
 /// A whole document. `body` is the page's main part.
 std::string document(std::string_view title, const Visitor& visitor, const Html& body);
 
-/// To go into every form: see App::token_is_right().
+/// To go into every form: see App::post().
 Html token_field(const Visitor& visitor);
 
 Html shop_page(const Visitor& visitor);

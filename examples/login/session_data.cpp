@@ -19,17 +19,16 @@ void count_visit(hybrid::Session& session, const std::string& server) {
 
 }  // namespace
 
-Visitor welcome(std::optional<hybrid::Session>& session, const std::string& server) {
+Visitor welcome(hybrid::http::RequestSession& session, const std::string& server) {
   Visitor visitor;
-  if (!session) return visitor;
-  // take() gets and erases in one step: of two pages that load at once, one shows the message.
-  visitor.flash = session->take<std::string>(key::kFlash).value().value_or("");
+  if (!session.is_there()) return visitor;
+  visitor.csrf = session.csrf_token().value();
+  visitor.flash = session.take_flash<std::string>(key::kNote).value().value_or("");
   // update() is atomic: two pages at once are two visits, and both changes are one record in the log.
   session
-      ->update([&](hybrid::Session& view) {
+      .update([&](hybrid::Session& view) {
         count_visit(view, server);
         visitor.user = view.get<std::string>(key::kUser).value().value_or("");
-        visitor.csrf = view.get<std::string>(key::kCsrf).value().value_or("");
         visitor.basket = view.get<Basket>(key::kBasket).value().value_or(Basket{});
         visitor.visits = view.get<int>(key::kVisits).value().value_or(0);
       })
@@ -45,10 +44,6 @@ void note(hybrid::Session& session, std::string what) {
   history.push_back({now.count(), std::move(what)});
   if (history.size() > kHistoryMax) history.erase(history.begin());
   session.set(key::kHistory, history).value();
-}
-
-void set_flash(hybrid::Session& session, std::string_view message) {
-  session.set(key::kFlash, message).value();
 }
 
 }  // namespace example

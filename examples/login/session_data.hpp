@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include <hybrid/http/sessions.hpp>
 #include <hybrid/hybrid.hpp>
 
 namespace example {
@@ -14,12 +14,12 @@ namespace example {
 namespace key {
 inline constexpr std::string_view kUser = "user";              // string; absent: not logged in
 inline constexpr std::string_view kGeneration = "generation";  // int: see Users::generation()
-inline constexpr std::string_view kCsrf = "csrf";        // string: what forms must bring along
-inline constexpr std::string_view kVisits = "visits";    // int
-inline constexpr std::string_view kBasket = "basket";    // Basket
-inline constexpr std::string_view kFlash = "flash";      // string: to be shown once
-inline constexpr std::string_view kHistory = "history";  // vector<Happening>, oldest first
-inline constexpr std::string_view kServer = "server";    // string: see Visitor welcome()
+inline constexpr std::string_view kVisits = "visits";          // int
+inline constexpr std::string_view kBasket = "basket";          // Basket
+inline constexpr std::string_view kNote = "note";  // string, a flash value: for the next page
+inline constexpr std::string_view kRemembered = "remembered";  // bool: for 30 days
+inline constexpr std::string_view kHistory = "history";        // vector<Happening>, oldest first
+inline constexpr std::string_view kServer = "server";          // string: see Visitor welcome()
 }  // namespace key
 
 /// Names of teas, and how many of each.
@@ -41,13 +41,10 @@ struct Visitor {
 
 /// Counts the visit of a page, if there is a session to count it in. `server` is a name for this run of
 /// the program: when it is not the one that the session saw last, there was a restart.
-Visitor welcome(std::optional<hybrid::Session>& session, const std::string& server);
+Visitor welcome(hybrid::http::RequestSession& session, const std::string& server);
 
 /// Adds to the session's history.
 void note(hybrid::Session& session, std::string what);
-
-/// Leaves a message for the next page.
-void set_flash(hybrid::Session& session, std::string_view message);
 
 }  // namespace example
 

@@ -10,8 +10,8 @@
 namespace example {
 namespace {
 
-constexpr std::chrono::hours kSessionLifetime{12};
-constexpr std::chrono::hours kRememberedLifetime{30 * 24};
+// However busy. That they end when idle is said in main.cpp, since "remember me" makes a difference.
+constexpr std::chrono::days kSessionLifetime{60};
 
 void show_progress(const hybrid::RecoveryReport& report) {
   if (report.bytes_total == 0) return;
@@ -30,15 +30,7 @@ hybrid::Params session_params(const Options& options) {
   hybrid::Params params = common_params();
   params.durability = options.durability;
   params.sync_security_ops = true;  // a power cut must not undo a logout
-  params.idle_timeout = options.idle;
   params.absolute_timeout = kSessionLifetime;
-  return params;
-}
-
-hybrid::Params remembered_params(const Options& options) {
-  hybrid::Params params = session_params(options);
-  params.idle_timeout = {};
-  params.absolute_timeout = kRememberedLifetime;
   return params;
 }
 
@@ -73,18 +65,15 @@ hybrid::Result<Stores> open_stores(const Options& options) {
 
   auto sessions = hybrid::open(options.directory + "/sessions", session_params(options));
   if (!sessions) return std::unexpected(sessions.error());
-  auto remembered = hybrid::open(options.directory + "/remembered", remembered_params(options));
-  if (!remembered) return std::unexpected(remembered.error());
   auto users = hybrid::open(options.directory + "/users", user_params());
   if (!users) return std::unexpected(users.error());
-  return Stores{std::move(*sessions), std::move(*remembered), std::move(*users)};
+  return Stores{std::move(*sessions), std::move(*users)};
 }
 
 void print_recovery(Stores& stores, const Options& options) {
   if (isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
   std::printf("\nHybrid Tea: sessions kept in %s\n", options.directory.c_str());
   print_store("sessions", "alive", *stores.sessions);
-  print_store("remembered", "alive", *stores.remembered);
   print_store("users", "known", *stores.users);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Opens the example's three stores, and says what was found in them.
+// Opens the example's two stores, and says what was found in them.
 
 #include <memory>
 
@@ -10,9 +10,8 @@
 namespace example {
 
 struct Stores {
-  std::unique_ptr<hybrid::Provider> sessions;    // end when idle, and after 12 hours at the latest
-  std::unique_ptr<hybrid::Provider> remembered;  // last for 30 days: "remember me"
-  std::unique_ptr<hybrid::Provider> users;       // last for ever
+  std::unique_ptr<hybrid::Provider> sessions;  // end after 60 days at the latest
+  std::unique_ptr<hybrid::Provider> users;     // last for ever
 };
 
 hybrid::Result<Stores> open_stores(const Options& options);
