@@ -5,15 +5,15 @@ packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libms
 packages_for_examples=(libcpp-httplib-dev)
 packages_for_adapters=(libcpp-httplib-dev libboost-dev libpoco-dev)  # of hybrid::http
 packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev liblua5.1-0-dev lua-cjson lua-cjson-dev)
-packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
+packages_to_test=(nginx-light libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
   xfsprogs fiu-utils valgrind)
 packages_for_bench=(libbenchmark-dev)
 packages_for_rivals=(libabsl-dev libboost-dev libhiredis-dev libleveldb-dev liblmdb-dev libmemcached-dev
   librocksdb-dev libsqlite3-dev memcached redis-server)
 packages_to_fuzz=(clang-19 libclang-rt-19-dev)
 
-# Session clients of other languages, that tests/clients runs against the server.
-packages_for_clients=(golang-go golang-github-boj-redistore-dev golang-gopkg-redis.v5-dev libhiredis-dev
+# What tests/clients runs: session clients of other languages against the server, and a browser against the shop.
+packages_for_clients=(chromium golang-go golang-github-boj-redistore-dev golang-gopkg-redis.v5-dev libhiredis-dev
   php-cli php-predis php-redis python3-django python3-django-redis python3-django-redis-sessions
   python3-flask-session python3-redis redis-tools ruby ruby-rack ruby-redis ruby-redis-rack ruby-webrick)
 # Those who have Node from elsewhere have npm with it, and Debian's would not go beside it.

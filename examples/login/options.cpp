@@ -10,7 +10,7 @@ namespace {
 using Wrong = std::unexpected<std::string>;
 
 constexpr int kPortMax = 65535;
-constexpr int kIdleMinutesMax = 365 * 24 * 60;
+constexpr int kIdleSecondsMax = 365 * 24 * 3600;
 
 std::optional<int> number(std::string_view text, int min, int max) {
   int value = 0;
@@ -41,10 +41,10 @@ std::string set_option(Options& options, std::string_view name, std::string_view
     options.port = port.value_or(0);
     return port ? "" : "--port needs a number from 0 to 65535";
   }
-  if (name == "--idle-minutes") {
-    const auto minutes = number(value, 1, kIdleMinutesMax);
-    options.idle = std::chrono::minutes{minutes.value_or(0)};
-    return minutes ? "" : "--idle-minutes needs a number from 1 to 525600";
+  if (name == "--idle-seconds") {
+    const auto seconds = number(value, 1, kIdleSecondsMax);
+    options.idle = std::chrono::seconds{seconds.value_or(0)};
+    return seconds ? "" : "--idle-seconds needs a number from 1 to 31536000";
   }
   if (name == "--durability") {
     const auto level = durability(value);
@@ -68,7 +68,7 @@ logged in, with the same basket. Ctrl-C stops it.
                           interval  kill -9, and power loss but for the last second
                           always    power loss
                           os        kill -9
-  --idle-minutes N      how long an unused session lasts (30); one with "remember me" lasts for 30 days
+  --idle-seconds N      how long an unused session lasts (1800); one with "remember me" lasts for 30 days
   --secure              for https (a proxy in front): the cookie is Secure and named __Host-sid
   --help                this text
 

@@ -14,7 +14,7 @@ struct Options {
   std::string host = "127.0.0.1";
   int port = 8080;  // 0: any free one
   hybrid::Durability durability = hybrid::Durability::interval;
-  std::chrono::minutes idle{30};
+  std::chrono::seconds idle{1800};
   bool secure = false;
   bool help = false;
 };

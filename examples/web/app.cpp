@@ -30,6 +30,23 @@ Answer page(int status, const std::string& body) {
           "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Example</title>" + body};
 }
 
+// For a header: letters, digits and a few others as they are.
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kPlain = "-._~";
+  std::string safe;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       kPlain.find(c) != std::string_view::npos;
+    if (plain)
+      safe += c;
+    else
+      safe += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return safe;
+}
+
 std::string form(hybrid::http::RequestSession& session, const std::string& action,
                  const std::string& fields) {
   return "<form method=\"post\" action=\"" + action +
@@ -79,6 +96,10 @@ Answer answer(const Asked& asked, hybrid::http::RequestSession& session) {
         form(session, "/login",
              "<label>Name <input name=\"name\" autofocus></label> <label><input type=\"checkbox\" "
              "name=\"remember\"> Remember me</label> <button>Log in</button>"));
+  } else if (asked.path == "/auth") {
+    const auto user = session.get<std::string>("user").value();
+    if (!user) return {.status = 401};
+    return {.status = 204, .user = percent_encoded(*user)};
   } else if (asked.path == "/error") {
     session.set("user", "nobody").value();
     throw std::runtime_error{"this page does not work"};

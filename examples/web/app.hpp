@@ -20,12 +20,14 @@ struct Answer {
   int status = 200;
   std::string body{};
   std::string location{};  // with status 303
+  std::string user{};      // for the header X-User
 };
 
 //   GET  /        who you are
 //   GET  /login   the form
 //   POST /login   name
 //   POST /logout
+//   GET  /auth    204 and who it is in the header X-User, or 401: what a proxy asks (examples/nginx)
 //   GET  /error   throws, and keeps nothing of what it has set
 Answer answer(const Asked& asked, hybrid::http::RequestSession& session);
 

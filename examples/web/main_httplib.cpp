@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
             {request.method, request.path, example::parse_form(request.body)}, session);
         response.status = answer.status;
         if (!answer.location.empty()) response.set_header("Location", answer.location);
+        if (!answer.user.empty()) response.set_header("X-User", answer.user);
         response.set_content(answer.body, "text/html; charset=utf-8");
       });
 

@@ -27,6 +27,7 @@ std::string handle(HTTPServerRequest& request, HTTPServerResponse& response,
   }
   response.setStatusAndReason(static_cast<HTTPServerResponse::HTTPStatus>(answer.status));
   if (!answer.location.empty()) response.set("Location", answer.location);
+  if (!answer.user.empty()) response.set("X-User", answer.user);
   response.setContentType("text/html; charset=utf-8");
   return answer.body;
 }

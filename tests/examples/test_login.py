@@ -419,12 +419,12 @@ class CommandLine(unittest.TestCase):
     def test_help(self):
         code, output, _ = self.run_with("--help")
         self.assertEqual(code, 0)
-        for option in ("--dir", "--host", "--port", "--durability", "--idle-minutes", "--secure"):
+        for option in ("--dir", "--host", "--port", "--durability", "--idle-seconds", "--secure"):
             self.assertIn(option, output)
 
     def test_wrong_use_is_told_in_one_line(self):
         for options in (["--port", "x"], ["--port"], ["--port=99999"], ["--durability", "none"],
-                        ["--idle-minutes", "0"], ["--dir="], ["--nonsense"], ["stray"]):
+                        ["--idle-seconds", "0"], ["--dir="], ["--nonsense"], ["stray"]):
             code, output, error = self.run_with(*options)
             self.assertEqual((code, output, error.count("\n")), (2, "", 1), options)
 
