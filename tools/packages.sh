@@ -5,7 +5,7 @@ packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libms
 packages_for_examples=(libcpp-httplib-dev)
 packages_for_adapters=(libcpp-httplib-dev libboost-dev libpoco-dev)  # of hybrid::http
 packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev liblua5.1-0-dev lua-cjson lua-cjson-dev)
-packages_to_test=(nginx-light libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
+packages_to_test=(libasio-dev libhttp-parser-dev libpistache-dev librestinio-dev nginx-light libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
   xfsprogs fiu-utils valgrind)
 packages_for_bench=(libbenchmark-dev)
 packages_for_rivals=(libabsl-dev libboost-dev libhiredis-dev libleveldb-dev liblmdb-dev libmemcached-dev

@@ -1,9 +1,13 @@
 // What a request has read of its session: the same each time, and asked for once.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -18,15 +22,16 @@ class ReadCache final : public SessionBackend {
 
   std::string session_id() const override { return session_->session_id(); }
   Result<bool> get(std::string_view key, Buffer& value) override {
-    const auto [place, is_new] = values_.try_emplace(std::string{key});
-    if (is_new) {
-      const auto found = session_->get(key, value);
-      if (!found) values_.erase(place);
-      if (found && *found) place->second.emplace(value.view());
-      return found;
+    const auto known = values_.find(key);
+    if (known != values_.end()) {
+      if (known->second) value.assign(*known->second);
+      return known->second.has_value();
     }
-    if (place->second) value.assign(*place->second);
-    return place->second.has_value();
+    const auto found = session_->get(key, value);
+    if (!found) return found;
+    auto& kept = values_[copy(key)];
+    if (*found) kept = copy(value.view());
+    return found;
   }
   Result<void> apply(std::span<const Change> changes,
                      std::optional<std::uint64_t> if_version) override {
@@ -44,8 +49,17 @@ class ReadCache final : public SessionBackend {
   Result<void> destroy() override { return session_->destroy(); }
 
  private:
+  std::string_view copy(std::string_view text) {
+    char* const chars = static_cast<char*>(memory_.allocate(text.size(), 1));
+    text.copy(chars, text.size());
+    return {chars, text.size()};
+  }
+
   const std::shared_ptr<SessionBackend> session_;
-  std::unordered_map<std::string, std::optional<std::string>> values_;
+  // What most requests read needs no other memory.
+  std::array<std::byte, 1024> first_;
+  std::pmr::monotonic_buffer_resource memory_{first_.data(), first_.size()};
+  std::pmr::unordered_map<std::string_view, std::optional<std::string_view>> values_{&memory_};
 };
 
 }  // namespace hybrid::http

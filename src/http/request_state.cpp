@@ -43,21 +43,26 @@ RequestState::RequestState(Provider& provider, std::shared_ptr<const Options> op
     : provider_(provider),
       options_(std::move(options)),
       peer_(request.peer),
-      is_secure_(request.is_secure) {
-  const MutexLock lock{mutex_};
-  look_again();
-}
+      is_secure_(request.is_secure) {}
 
 void RequestState::tell(Event::Kind kind) const {
   if (options_->on_event)
     options_->on_event({.kind = kind, .peer = peer_, .is_secure = is_secure_});
 }
 
-void RequestState::look_again() {
-  if (view_) view_->abandon();
-  cache_ =
-      std::make_unique<ReadCache>(session_ ? session_->backend() : std::make_shared<NoSession>());
-  view_ = std::make_shared<UpdateView>(*cache_);
+UpdateView& RequestState::view() {
+  if (view_ == nullptr) {
+    cache_ =
+        std::make_unique<ReadCache>(session_ ? session_->backend() : std::make_shared<NoSession>());
+    view_ = std::make_shared<UpdateView>(*cache_);
+  }
+  return *view_;
+}
+
+void RequestState::drop_view() {
+  if (view_ != nullptr) view_->abandon();
+  view_.reset();
+  cache_.reset();
 }
 
 Result<void> RequestState::check() const {
@@ -91,7 +96,6 @@ void RequestState::open(std::string_view cookie_header) {
     }
     session_ = std::move(**found);
     sid_ = id.sid;
-    look_again();
     if (id.by_old_key) cookie_ = CookieIs::sent;
     if (auto read = read_renewal(); !read) broken_ = std::move(read.error());
     return;
@@ -138,7 +142,7 @@ std::string RequestState::session_id() const {
 Result<bool> RequestState::get(std::string_view key, Buffer& value) {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  return view_->get(key, value);
+  return view().get(key, value);
 }
 
 Result<void> RequestState::apply(std::span<const Change> changes,
@@ -149,10 +153,10 @@ Result<void> RequestState::apply(std::span<const Change> changes,
     // Only the store can tell.
     if (auto committed = commit(); !committed) return committed;
     auto applied = session_->backend()->apply(changes, if_version);
-    look_again();
+    drop_view();
     return applied;
   }
-  if (auto applied = view_->apply(changes, if_version); !applied) return applied;
+  if (auto applied = view().apply(changes, if_version); !applied) return applied;
   return options_->commit == Commit::at_once ? commit() : Result<void>{};
 }
 
@@ -164,13 +168,16 @@ Result<void> RequestState::update(
     const MutexLock lock{mutex_};
     if (auto checked = check(); !checked) return checked;
     if (auto committed = commit(); !committed) return committed;
-    view = view_;
     session = session_;
+    if (!session) {
+      static_cast<void>(this->view());
+      view = view_;
+    }
   }
   // One that is not there nobody else can change.
   auto updated = session ? session->backend()->update(fn) : view->update(fn);
   const MutexLock lock{mutex_};
-  if (session && !finished_) look_again();
+  if (session) drop_view();
   if (!updated || session || options_->commit == Commit::at_end) return updated;
   return commit();
 }
@@ -178,19 +185,19 @@ Result<void> RequestState::update(
 Result<std::vector<std::pair<std::string, std::string>>> RequestState::entries() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  return view_->entries();
+  return view().entries();
 }
 
 Result<SessionInfo> RequestState::info() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  return view_->info();
+  return view().info();
 }
 
 Result<void> RequestState::touch() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
-  return view_->touch();
+  return view().touch();
 }
 
 Result<void> RequestState::destroy() {
@@ -207,7 +214,7 @@ Result<void> RequestState::destroy() {
   remembered_ = seconds{0};
   is_forgotten_ = false;
   renewal_is_due_ = false;
-  look_again();
+  drop_view();
   return {};
 }
 
@@ -219,13 +226,13 @@ bool RequestState::is_there() const {
 }
 
 void RequestState::begin_anew() {
-  const std::shared_ptr<UpdateView> before = view_;
-  const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
-  const std::vector<Change> changes = before->finish();
   session_.reset();
   sid_.clear();
-  look_again();
-  static_cast<void>(view_->apply(changes, std::nullopt));  // they were within limits before
+  if (view_ == nullptr) return;
+  const std::shared_ptr<UpdateView> before = std::move(view_);
+  const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
+  const std::vector<Change> changes = before->finish();    // they point into it
+  static_cast<void>(view().apply(changes, std::nullopt));  // they were within limits before
 }
 
 Result<void> RequestState::renew() {
@@ -291,30 +298,18 @@ Result<void> RequestState::create(std::vector<Change> changes) {
 }
 
 Result<void> RequestState::commit(Make make) {
-  const std::shared_ptr<UpdateView> before = view_;
+  const std::shared_ptr<UpdateView> before = std::move(view_);
   const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
-  std::vector<Change> changes = before->finish();  // they point into it
-  look_again();
+  std::vector<Change> changes;  // they point into what was before
+  if (before != nullptr) changes = before->finish();
   // To erase from what is not there makes nothing.
   if (!session_)
     std::erase_if(changes, [](const Change& change) { return change.kind != Change::Kind::set; });
   if (!session_ && changes.empty() && make == Make::if_needed) return {};
 
-  const std::string deadline_key = encoded(Attribute::deadline);
-  const std::string web_key = encoded(Attribute::web);
-  const seconds lifetime = this->lifetime();
-  const std::string deadline = encoded(now() + lifetime);
-  const std::string web =
-      encoded(WebAttribute{now().time_since_epoch().count(), remembered_.count()});
-  const bool renews = session_ ? renewal_is_due_ : lifetime.count() > 0 || cookie_is_persistent();
-  if (renews) {
-    if (lifetime.count() > 0)
-      changes.push_back({.kind = Change::Kind::set, .key = deadline_key, .value = deadline});
-    else if (is_forgotten_)
-      changes.push_back({.kind = Change::Kind::erase, .key = deadline_key});
-    changes.push_back({.kind = Change::Kind::set, .key = web_key, .value = web});
-  }
-
+  Renewal renewal;
+  const bool renews = session_ ? renewal_is_due_ : lifetime().count() > 0 || cookie_is_persistent();
+  if (renews) add_renewal(renewal, changes);
   Result<void> done{};
   if (!session_)
     done = create(std::move(changes));
@@ -324,8 +319,22 @@ Result<void> RequestState::commit(Make make) {
     renewal_is_due_ = false;
     cookie_ = CookieIs::sent;
   }
-  look_again();
   return done;
+}
+
+void RequestState::add_renewal(Renewal& renewal, std::vector<Change>& changes) const {
+  const TimePoint at = now();
+  renewal = {.deadline_key = encoded(Attribute::deadline),
+             .deadline = encoded(at + lifetime()),
+             .web_key = encoded(Attribute::web),
+             .web = encoded(WebAttribute{at.time_since_epoch().count(), remembered_.count()})};
+  if (lifetime().count() > 0) {
+    changes.push_back(
+        {.kind = Change::Kind::set, .key = renewal.deadline_key, .value = renewal.deadline});
+  } else if (is_forgotten_) {
+    changes.push_back({.kind = Change::Kind::erase, .key = renewal.deadline_key});
+  }
+  changes.push_back({.kind = Change::Kind::set, .key = renewal.web_key, .value = renewal.web});
 }
 
 Result<std::optional<std::string>> RequestState::finish() {
@@ -333,7 +342,7 @@ Result<std::optional<std::string>> RequestState::finish() {
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
   auto committed = commit();
   finished_ = true;
-  view_->abandon();
+  drop_view();
   // It has ended meanwhile, by another request's log-out, or its time is over. What comes late does not bring it back.
   if (!committed && committed.error().code() == Errc::session_gone) return std::nullopt;
   if (!committed) return std::unexpected(std::move(committed.error()));
@@ -354,7 +363,7 @@ Result<std::optional<std::string>> RequestState::finish() {
 void RequestState::abandon() {
   const MutexLock lock{mutex_};
   finished_ = true;
-  view_->abandon();
+  drop_view();
 }
 
 }  // namespace hybrid::http::detail

@@ -54,8 +54,18 @@ class RequestState final : public SessionBackend {
   Result<void> check() const HYBRID_REQUIRES(mutex_);
   Result<void> commit(Make make = Make::if_needed) HYBRID_REQUIRES(mutex_);
   Result<void> create(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
-  // A view of the session as it is now, without changes.
-  void look_again() HYBRID_REQUIRES(mutex_);
+  // Changes of deadline and cookie, which point into it.
+  struct Renewal {
+    std::string deadline_key{};
+    std::string deadline{};
+    std::string web_key{};
+    std::string web{};
+  };
+  void add_renewal(Renewal& renewal, std::vector<Change>& changes) const HYBRID_REQUIRES(mutex_);
+  // The session as it was when it was first looked at, with the changes since.
+  UpdateView& view() HYBRID_REQUIRES(mutex_);
+  // The next view() is of the session as it is then, without changes.
+  void drop_view() HYBRID_REQUIRES(mutex_);
   // The session has gone: what was changed in it goes into a new one.
   void begin_anew() HYBRID_REQUIRES(mutex_);
 
@@ -77,7 +87,8 @@ class RequestState final : public SessionBackend {
   std::optional<Session> session_ HYBRID_GUARDED_BY(mutex_);  // of the store
   std::string sid_ HYBRID_GUARDED_BY(mutex_);  // of session_, as the browser knows it
   std::unique_ptr<ReadCache> cache_ HYBRID_GUARDED_BY(mutex_);
-  std::shared_ptr<UpdateView> view_ HYBRID_GUARDED_BY(mutex_);  // over cache_
+  std::shared_ptr<UpdateView> view_
+      HYBRID_GUARDED_BY(mutex_);  // over cache_; none: nothing was asked for
   CookieIs cookie_ HYBRID_GUARDED_BY(mutex_) = CookieIs::kept;
   bool had_cookie_ HYBRID_GUARDED_BY(mutex_) = false;
   std::chrono::seconds remembered_ HYBRID_GUARDED_BY(mutex_){0};

@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <hybrid/hybrid.hpp>
+#include <iterator>
 #include <map>
 #include <thread>
 
@@ -71,6 +74,7 @@ class Site {
   std::vector<std::string> take_events() { return std::exchange(events_, {}); }
   const std::optional<std::string>& sent() const { return sent_; }
   Provider& store() { return *store_; }
+  std::string directory() const { return directory_.path(); }
   const http::Sessions& sessions() const { return *sessions_; }
 
  private:
@@ -608,6 +612,25 @@ TEST(ASession, EndsAfterItsIdleTimeout) {
   EXPECT_EQ(site.user(browser), "ada") << "it was used";
   std::this_thread::sleep_for(1100ms);
   EXPECT_EQ(site.user(browser), "-");
+}
+
+TEST(FilesOfASite, HoldNoIdAndNoToken) {
+  Site site;
+  Browser browser;
+  std::string token;
+  site.request(browser, [&](RequestSession& session) { token = session.csrf_token().value(); });
+  const std::string before = sid_of(browser);
+  site.log_in(browser, "ada");
+  ASSERT_TRUE(site.store().flush().has_value());
+  std::string all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{site.directory()}) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file{entry.path(), std::ios::binary};
+    all.append(std::istreambuf_iterator<char>{file}, {});
+  }
+  EXPECT_NE(all.find("ada"), std::string::npos);
+  for (const std::string& secret : {before, sid_of(browser), token})
+    EXPECT_EQ(all.find(secret.substr(0, 16)), std::string::npos);
 }
 
 // --- Signed cookies
