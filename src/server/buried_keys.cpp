@@ -34,7 +34,8 @@ bool BuriedKeys::contains(std::string_view sid) {
   const Digest digest = digest_of(sid);
   const MutexLock lock{mutex_};
   forget_old();
-  return until_.contains(digest);
+  const auto found = until_.find(digest);
+  return found != until_.end() && found->second > SteadyClock::now();
 }
 
 }  // namespace hybrid::server

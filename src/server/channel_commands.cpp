@@ -1,4 +1,5 @@
 // Messages: PUBLISH and who listens.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,11 @@ void reply_subscription(Call& call, std::string_view kind, const std::string* ch
 }
 
 void subscribe_all(Call& call, bool patterns) {
+  const Arguments names = call.arguments.subspan(1);
+  call.client.check_subscribed(names);
+  if (patterns) std::ranges::for_each(names, check_pattern);
   for (std::size_t i = 1; i < call.size(); ++i) {
     const std::string channel{call[i]};
-    if (patterns) check_pattern(channel);
     call.client.subscribe(channel, patterns);
     reply_subscription(call, patterns ? "psubscribe" : "subscribe", &channel);
   }

@@ -122,7 +122,8 @@ std::size_t Client::on_input(std::string_view input) {
   for (std::size_t executed = 0;;) {
     const Status status = gather(input, consumed, batch);
     find_sessions(batch);
-    const std::size_t count = execute(batch, output, output_before + kOutputPerTurn);
+    const std::size_t count =
+        execute(batch, output, output_before + kOutputPerTurn, began + kTimePerTurn);
     executed += count;
     if (quits_) break;
     if (count < batch.requests.size()) {
@@ -204,13 +205,16 @@ void Client::find_sessions(Batch& batch) {
   }
 }
 
-std::size_t Client::execute(Batch& batch, std::string& output, std::size_t output_bytes_max) {
+std::size_t Client::execute(Batch& batch, std::string& output, std::size_t output_bytes_max,
+                            SteadyClock::time_point until) {
   std::size_t count = 0;
   for (Request& request : batch.requests) {
     execute(request, output);
     request.session.reset();
     ++count;
     if (quits_ || output.size() > output_bytes_max) break;
+    const bool may_take_long = request.command != nullptr && !request.command->has(kFast);
+    if (may_take_long && SteadyClock::now() > until) break;
   }
   return count;
 }
@@ -433,9 +437,13 @@ void Client::queue(const Command& command, std::span<const std::string_view> arg
   reply.simple("QUEUED");
 }
 
+void Client::check_watched(std::span<const std::string_view> names) const {
+  if (watched_.size() + names.size() > kWatchedMax) refuse("ERR too many watched keys");
+  for (const std::string_view name : names)
+    if (name.size() > kKeyBytesMax) refuse("ERR the key is longer than 64 KiB");
+}
+
 void Client::watch(const Key& key, Keyspace& keys) {
-  if (watched_.size() == kWatchedMax) refuse("ERR too many watched keys");
-  if (key.name.size() > kKeyBytesMax) refuse("ERR the key is longer than 64 KiB");
   const bool watched = std::ranges::any_of(watched_, [&](const Watched& seen) {
     return seen.database == key.database && seen.name == key.name;
   });
@@ -473,9 +481,14 @@ void Client::tell(const std::string& pattern, const Message& message) {
   send();
 }
 
+void Client::check_subscribed(std::span<const std::string_view> names) const {
+  if (subscriptions() + names.size() > kSubscriptionsMax) refuse("ERR too many subscriptions");
+  for (const std::string_view name : names) {
+    if (name.size() > kKeyBytesMax) refuse("ERR the channel's name is longer than 64 KiB");
+  }
+}
+
 void Client::subscribe(const std::string& channel, bool is_pattern) {
-  if (subscriptions() == kSubscriptionsMax) refuse("ERR too many subscriptions");
-  if (channel.size() > kKeyBytesMax) refuse("ERR the channel's name is longer than 64 KiB");
   auto& own = is_pattern ? patterns_ : channels_;
   if (!own.insert(channel).second) return;
   if (is_pattern) {

@@ -69,10 +69,14 @@ class Client final : public net::Handler {
   // The queue, and whether a command was refused on its way into it.
   std::vector<Queued> take_queue() { return std::move(queue_); }
   bool multi_is_broken() const { return multi_is_broken_; }
+  // Refuses if not all of them can be.
+  void check_watched(std::span<const std::string_view> names) const;
   void watch(const Key& key, Keyspace& keys);
   void unwatch() { watched_.clear(); }
   bool watched_keys_changed(Keyspace& keys) const;
 
+  // Refuses if not all of them can be.
+  void check_subscribed(std::span<const std::string_view> names) const;
   void subscribe(const std::string& channel, bool is_pattern);
   bool unsubscribe(const std::string& channel, bool is_pattern);
   const std::set<std::string>& channels() const { return channels_; }
@@ -95,8 +99,9 @@ class Client final : public net::Handler {
   // Takes them out of the input from `consumed` on, which it moves. Says why no more.
   resp::RequestParser::Status gather(std::string_view input, std::size_t& consumed, Batch& batch);
   void find_sessions(Batch& batch);
-  // How many: fewer than there are if it quits, or the output gets longer.
-  std::size_t execute(Batch& batch, std::string& output, std::size_t output_bytes_max);
+  // How many: fewer than there are if it quits, the output gets longer, or it gets late.
+  std::size_t execute(Batch& batch, std::string& output, std::size_t output_bytes_max,
+                      SteadyClock::time_point until);
   void execute(Request& request, std::string& output);
   // Why the request may not be called; empty if it may.
   std::string refusal(const Command* command, std::span<const std::string_view> arguments) const;

@@ -1,5 +1,6 @@
 // Keys, whatever their type: existence, lifetime, names.
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -231,9 +232,14 @@ void scan(Call& call) {
 
 void keys(Call& call) {
   check_pattern(call[1]);
+  constexpr std::size_t kPerName = 6;  // "$1\r\n" and "\r\n"
   std::vector<std::string> names;
+  std::size_t bytes = 0;
   call.keys.for_each(call.client.database(), [&](const Served& served, const Object&) {
-    if (call[1] == "*" || glob_matches(call[1], served.name)) names.push_back(served.name);
+    if (call[1] != "*" && !glob_matches(call[1], served.name)) return;
+    bytes += served.name.size() + kPerName;
+    if (bytes > kReplyBytesMax) throw std::length_error{"the reply is too long"};
+    names.push_back(served.name);
   });
   call.reply.array(names.size());
   for (const std::string& name : names) call.reply.bulk(name);

@@ -285,8 +285,8 @@ std::optional<Session> Keyspace::find_session(std::string_view sid) {
   if (offered_ && offered_sid_ == sid) {
     const Session offered = std::move(*offered_);
     offered_.reset();
-    // If it has ended, KeyGone comes of it, and the command is called again. If not, it is called so, or has got another name.
-    if (offered.backend()->has_id(sid)) return offered;
+    // It may have ended since, or have got another name.
+    if (offered.backend()->has_id(sid) && offered.backend()->touch()) return offered;
   }
   return must(provider_.find(sid));
 }
@@ -364,7 +364,8 @@ void Keyspace::rename(const Key& from, const Key& to) {
   must(object->session().backend()->apply(named.view(), std::nullopt));
   auto moved = provider_.destroy(to_sid);
   if (moved) moved = provider_.change_id(from_sid, to_sid);
-  if (moved) return;
+  // It has expired since, as if after it was renamed.
+  if (moved || moved.error().code() == Errc::not_found) return;
   Changes as_before;
   as_before.set_served(from, type);
   static_cast<void>(object->session().backend()->apply(as_before.view(), std::nullopt));

@@ -75,7 +75,7 @@ class ScriptCaller final : public LuaState::Caller {
     client_.set_protocol(protocol);
     try {
       // These see the store only.
-      if (looks_at_all_keys(*command)) commit();
+      if (looks_at_all_keys(*command)) keys_->transaction()->commit();
       client_.run(*command, arguments, *keys_, reply);
     } catch (const ReplyError& error) {
       resp::ReplyWriter{reply, protocol}.error(error.text());

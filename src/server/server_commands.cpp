@@ -371,7 +371,10 @@ void command_getkeys(Call& call) {
 void flush(Call& call, std::optional<unsigned> database) {
   const bool has_mode = call.size() == 2 && (is(call[1], "async") || is(call[1], "sync"));
   if (call.size() > 1 && !has_mode) refuse_syntax();
-  call.keys.flush(database, [&](const Key& key) { bury(call, key); });
+  BuriedKeys& buried = call.service.buried();
+  call.keys.flush(database, [&](const Key& key) {
+    if (buried.watches(key.name)) buried.bury(sid_of(key));
+  });
   end_safely(call);
   call.ok();
 }

@@ -221,6 +221,7 @@ void set_all(Call& call) {
   // All of them or none.
   for (std::size_t i = 1; i < call.size(); i += 2) {
     check_value(call[i + 1]);
+    if (call[i].size() > kKeyBytesMax) refuse("ERR the key is longer than 64 KiB");
     if (!call.keys.exists(call.key(i))) may_write(call, call.key(i));
   }
   for (std::size_t i = 1; i < call.size(); i += 2) {

@@ -1,5 +1,5 @@
 // The changes of one EXEC: each session's are kept in an UpdateView over it, where the commands that follow see them, and made as
-// one record when the transaction is committed.
+// one record when the transaction is committed. As in Redis no key expires meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,9 @@
 #include "server/buried_keys.hpp"
 
 namespace hybrid::server {
+
+// A session as it was when it was first touched.
+class Snapshot;
 
 class Transaction {
  public:
@@ -41,10 +44,12 @@ class Transaction {
     bool exists = false;
     bool was_removed = false;  // on the way
     bool is_to_bury = false;
-    std::shared_ptr<SessionBackend> before;
-    std::shared_ptr<UpdateView> view;
+    std::shared_ptr<SessionBackend> session;  // of the store, if it existed
+    std::shared_ptr<Snapshot> snapshot;       // of it, if it may expire meanwhile
+    std::shared_ptr<UpdateView> view;         // over one of these, or over nothing
   };
   Touched& touch(const std::string& sid);
+  static void see_nothing(Touched& touched);
   Result<void> commit(Touched& touched);
 
   Provider& provider_;

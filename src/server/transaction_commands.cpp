@@ -22,6 +22,7 @@ void discard(Call& call) {
 
 void watch(Call& call) {
   if (call.client.in_multi()) refuse("ERR WATCH inside MULTI is not allowed");
+  call.client.check_watched(call.arguments.subspan(1));
   for (std::size_t i = 1; i < call.size(); ++i) call.client.watch(call.key(i), call.keys);
   call.ok();
 }

@@ -49,6 +49,7 @@ void erase(Call& call, const Object& object, Changes& changes, std::size_t erase
   const bool is_last = erased == object.size();
   if (is_last) {
     call.keys.remove(call.key());  // not buried: nobody has logged out, and it may come back
+    end_safely(call);
   } else {
     call.keys.write(call.key(), object.type(), object, changes);
   }

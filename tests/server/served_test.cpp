@@ -306,6 +306,17 @@ TEST(SecurityOps, WaitForTheDiskIfSoConfiguredAndOthersDoNot) {
   }
 }
 
+TEST(SecurityOps, WaitForTheDiskAlsoIfTheLastFieldIsErased) {
+  GatedStore store{{.sync_security_ops = true}};
+  TestClient client = store.served.client();
+  EXPECT_EQ(client("HSET h a 1 b 2"), "2");
+  EXPECT_EQ(client("HDEL h a"), "1");
+  client.request({"HDEL", "h", "b"});
+  store.gate->flushes.wait(0);
+  store.gate->let_through();
+  EXPECT_EQ(client.reply(), "1");
+}
+
 // --- Requests that come together, whose sessions are found together
 
 TEST(RequestsTogether, SeeWhatThoseBeforeThemDid) {
@@ -325,6 +336,10 @@ TEST(RequestsTogether, SeeWhatThoseBeforeThemDid) {
       {"of another database",
        {"GET a", "SELECT 1", "GET a", "SET a 3", "SELECT 0", "GET a", "SELECT 1", "GET a"},
        {"\"1\"", "OK", "(nil)", "OK", "OK", "\"1\"", "OK", "\"3\""}},
+      {"deleted and made again if it is not there",
+       {"GET a", "DEL a", "SET a 9 NX", "GET a"},
+       {"\"1\"", "1", "OK", "\"9\""}},
+      {"ended twice", {"EXPIRE a -1", "EXPIRE a -1", "GET a"}, {"1", "0", "(nil)"}},
       {"flushed", {"GET a", "FLUSHALL", "GET a", "GET b"}, {"\"1\"", "OK", "(nil)", "(nil)"}},
       {"queued",
        {"GET a", "MULTI", "DEL a", "GET a", "EXEC", "GET a"},
@@ -397,7 +412,7 @@ TEST(KeysThatExpireMeanwhile, WereNotThere) {
                {"TYPE s", "none"},
                {"STRLEN s", "0"},
                {"INCR s", "1"},
-               {"SETNX h 1", "0"},
+
                {"SET s 2 KEEPTTL", "OK"},
                {"APPEND s x", "1"},
                {"EXPIRE s 10", "0"},
@@ -437,6 +452,68 @@ TEST(KeysThatExpireMeanwhile, WereNotThere) {
       }
     }
   }
+}
+
+// As in Redis, where time stands still for them.
+TEST(KeysThatExpireMeanwhile, AreThereUntilTheTransactionEnds) {
+  const struct {
+    const char* request;
+    const char* reply;
+    const char* after;
+    const char* ttl;
+  } cases[] = {{"SET s new", "OK", "\"new\"", "-1"}, {"SETEX s 100 new", "OK", "\"new\"", "100"},
+               {"PERSIST s", "1", "\"7\"", "-1"},    {"EXPIRE s 100", "1", "\"7\"", "100"},
+               {"INCR s", "8", "(nil)", "-2"},       {"GET s", "\"7\"", "(nil)", "-2"},
+               {"DEL s", "1", "(nil)", "-2"}};
+  for (const auto& [request, reply, after, ttl] : cases) {
+    SCOPED_TRACE(request);
+    ServedStore served{{.allow_debug = true}};
+    TestClient client = served.client();
+    EXPECT_EQ(client("SET s 7 PX 60"), "OK");
+    client("MULTI");
+    for (const char* queued : {request, "DEBUG SLEEP 0.1", "TYPE s"})
+      EXPECT_EQ(client(queued), "QUEUED");
+    const bool is_gone = std::string_view{request}.starts_with("DEL");
+    EXPECT_EQ(client("EXEC"),
+              '[' + std::string{reply} + ", OK, " + (is_gone ? "none" : "string") + ']');
+    EXPECT_EQ(client("GET s"), after);
+    EXPECT_EQ(client("TTL s"), ttl);
+  }
+}
+
+TEST(KeysThatExpireMeanwhile, MayBeDeletedAndMadeAgain) {
+  ServedStore served{{.allow_debug = true}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("HSET h a 1"), "1");
+  EXPECT_EQ(client("PEXPIRE h 60"), "1");
+  client("MULTI");
+  for (const char* queued : {"DEL h", "DEBUG SLEEP 0.1", "HSET h b 2", "HGETALL h", "TTL h"})
+    EXPECT_EQ(client(queued), "QUEUED");
+  EXPECT_EQ(client("EXEC"), "[1, OK, 1, [\"b\", \"2\"], -1]");
+  EXPECT_EQ(client("HGETALL h"), "[\"b\", \"2\"]");
+}
+
+TEST(Transactions, ReplaceWhatTheyDelete) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_EQ(client("HSET k a 1 b 2"), "2");
+  EXPECT_EQ(client("EXPIRE k 100"), "1");
+  client("MULTI");
+  for (const char* queued : {"DEL k", "SET k v", "GET k", "TTL k", "TYPE k"})
+    EXPECT_EQ(client(queued), "QUEUED");
+  EXPECT_EQ(client("EXEC"), "[1, OK, \"v\", -1, string]");
+  EXPECT_EQ(client("GET k"), "\"v\"");
+  EXPECT_EQ(client("TTL k"), "-1");
+  EXPECT_EQ(client("KEYS *"), "[\"k\"]");
+}
+
+TEST(Transactions, SeeTheirChangesInScriptsThatLookAtAllKeys) {
+  ServedStore served;
+  TestClient client = served.client();
+  client("MULTI");
+  client("SET a 1");
+  client({"EVAL", "redis.call('SET', KEYS[1], 1) return redis.call('DBSIZE')", "1", "b"});
+  EXPECT_EQ(client("EXEC"), "[OK, 2]");
 }
 
 // --- Messages
@@ -692,6 +769,15 @@ TEST(ProtectedKeys, AreForgottenAfterAWhileAndOldestFirst) {
   keys.bury("s:5");
   EXPECT_TRUE(keys.contains("s:2")) << "and the youngest";
   EXPECT_FALSE(keys.contains("s:3"));
+  server::BuriedKeys again{{.prefixes = {"s:"}, .time = 1s}};
+  again.bury("s:1");
+  std::this_thread::sleep_for(500ms);
+  again.bury("s:1");
+  std::this_thread::sleep_for(450ms);
+  again.bury("s:2");
+  std::this_thread::sleep_for(700ms);
+  EXPECT_FALSE(again.contains("s:1")) << "1.15 s after the second time";
+  EXPECT_TRUE(again.contains("s:2"));
   server::BuriedKeys short_time{{.prefixes = {"s:"}, .time = 0s}};
   short_time.bury("s:1");
   EXPECT_FALSE(short_time.contains("s:1"));
@@ -731,7 +817,14 @@ TEST(BadInput, CannotAskForMoreThanAReplyMayHave) {
       replies.ends_with("\", ERR the reply is longer than 128 MiB, "
                         "ERR the reply is longer than 128 MiB, OK]"));
   EXPECT_EQ(client("GET l"), "\"1\"");
+  const std::string long_name(70'000, 'x');
   EXPECT_EQ(client({"KEYS", std::string(5000, '?')}), "ERR the pattern is longer than 4 KiB");
+  EXPECT_EQ(client({"PSUBSCRIBE", "a*", std::string(5000, '?')}),
+            "ERR the pattern is longer than 4 KiB");
+  EXPECT_EQ(client({"SUBSCRIBE", "a", long_name}), "ERR the channel's name is longer than 64 KiB");
+  EXPECT_EQ(client({"WATCH", "a", long_name}), "ERR the key is longer than 64 KiB");
+  EXPECT_EQ(client({"MSET", "a", "1", long_name, "1"}), "ERR the key is longer than 64 KiB");
+  EXPECT_EQ(client("EXISTS a"), "0") << "nothing of it was done, and nothing is subscribed to";
 }
 
 TEST(BadInput, OfATransactionIsBounded) {
