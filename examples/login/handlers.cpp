@@ -172,7 +172,7 @@ void App::change_password(Exchange& exchange) {
 void App::enter(Exchange& exchange, const std::string& user, int generation, bool remember) {
   hybrid::http::RequestSession& mine = exchange.session;
   become(mine, user, generation, "Logged in as " + user + ": this session has a new id");
-  if (remember) mine.remember_me(kRememberedFor).value();
+  mine.remember_me(remember ? kRememberedFor : std::chrono::days{0}).value();
   mine.set(key::kRemembered, remember).value();
   mine.flash(key::kNote, "Welcome, " + user + ".").value();
   redirect(exchange, mine.contains(key::kBasket).value() ? "/basket" : "/");

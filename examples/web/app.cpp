@@ -71,7 +71,8 @@ Answer log_in(const Asked& asked, hybrid::http::RequestSession& session) {
   if (name == asked.form.end() || name->second.empty()) return page(400, "<p>Who are you?</p>");
   session.renew().value();
   session.set("user", name->second).value();
-  if (asked.form.contains("remember")) session.remember_me(std::chrono::days{30}).value();
+  const bool remember = asked.form.contains("remember");
+  session.remember_me(remember ? std::chrono::days{30} : std::chrono::days{0}).value();
   session.flash("note", "You are logged in.").value();
   return {.status = 303, .location = "/"};
 }

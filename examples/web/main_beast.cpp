@@ -48,7 +48,7 @@ asio::awaitable<void> converse(tcp::socket socket, const hybrid::http::Sessions&
     Response response;
     try {
       response = co_await with_session(request, {.peer = peer, .is_secure = false});
-    } catch (const std::runtime_error& error) {
+    } catch (const std::exception& error) {
       std::cerr << error.what() << '\n';
       response = respond(request, {.status = 500, .body = "Something went wrong.\n"});
     }
@@ -59,7 +59,9 @@ asio::awaitable<void> converse(tcp::socket socket, const hybrid::http::Sessions&
 
 asio::awaitable<void> accept_all(tcp::acceptor acceptor, const hybrid::http::Sessions& sessions) {
   for (;;) {
-    tcp::socket socket = co_await acceptor.async_accept(use_awaitable);
+    boost::system::error_code error;
+    tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(use_awaitable, error));
+    if (error) continue;  // it has gone already
     // A peer that goes away, or does not speak HTTP, is none of our errors.
     co_spawn(acceptor.get_executor(), converse(std::move(socket), sessions),
              [](std::exception_ptr) {});

@@ -20,7 +20,7 @@ std::string handle(HTTPServerRequest& request, HTTPServerResponse& response,
   try {
     answer = example::answer({request.getMethod(), request.getURI(), example::parse_form(body)},
                              session);
-  } catch (const std::runtime_error&) {
+  } catch (const std::exception&) {
     response.setStatusAndReason(HTTPServerResponse::HTTP_INTERNAL_SERVER_ERROR);
     response.send() << "Something went wrong.\n";
     throw;

@@ -81,6 +81,9 @@ Result<void> Cookie::check() const {
   }
   if (begins_with(name, "__secure-") && !secure)
     return wrong("browsers take a cookie named __Secure- only if it is Secure");
+  if ((begins_with(name, "__http-") || begins_with(name, "__host-http-")) &&
+      (!secure || !http_only))
+    return wrong("browsers take a cookie named __Http- only if it is Secure and HttpOnly");
   if (same_site == SameSite::none && !secure)
     return wrong("browsers take a cookie with SameSite=None only if it is Secure");
   if (partitioned && !secure)

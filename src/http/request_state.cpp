@@ -1,6 +1,7 @@
 #include "http/request_state.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "base/no_session.hpp"
@@ -16,9 +17,6 @@ constexpr seconds kRememberedMax = std::chrono::days{400};  // what browsers kee
 constexpr int kRenewalsALifetime = 8;
 constexpr std::size_t kCookiesTried = 4;
 
-// What Attribute::web holds: when the cookie was last sent, and for how many seconds the browser is remembered.
-using WebAttribute = std::tuple<std::int64_t, std::int64_t>;
-
 TimePoint now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
 }
@@ -29,6 +27,12 @@ std::string encoded(const T& value) {
   Encoder out{buffer};
   encode(out, value);
   return std::string{buffer.view()};
+}
+
+// The request knows it by an id that it does not have any more: whoever has the new one has logged in since.
+std::unexpected<Error> has_new_id() {
+  return std::unexpected(
+      Error{Errc::session_gone, "the session has got another id since this request began"});
 }
 
 std::unexpected<Error> request_is_over() {
@@ -64,6 +68,17 @@ void RequestState::drop_view() {
   view_.reset();
   cache_.reset();
 }
+
+void RequestState::rebase() {
+  const std::shared_ptr<UpdateView> before = std::move(view_);
+  const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
+  if (before == nullptr) return;
+  const std::vector<Change> changes = before->finish();  // they point into it
+  if (!changes.empty())
+    static_cast<void>(view().apply(changes, std::nullopt));  // they were within limits before
+}
+
+bool RequestState::is_ours() const { return !session_ || session_->backend()->has_id(sid_); }
 
 Result<void> RequestState::check() const {
   if (broken_) return std::unexpected(*broken_);
@@ -104,15 +119,26 @@ void RequestState::open(std::string_view cookie_header) {
 
 Result<void> RequestState::read_renewal() {
   const auto web = session_->get<WebAttribute>(Attribute::web);
-  if (!web && web.error().code() != Errc::session_gone) return std::unexpected(web.error());
-  if (!web) return {};
-  const auto [sent_at, remembered] = web->value_or(WebAttribute{0, 0});
-  remembered_ = std::clamp(seconds{remembered}, seconds{0}, kRememberedMax);
-  if (lifetime().count() == 0 && !cookie_is_persistent()) return {};
+  if (!web && web.error().code() != Errc::session_gone && web.error().code() != Errc::type_mismatch)
+    return std::unexpected(web.error());
+  if (!web || !*web) {
+    renewal_is_due_ = lifetime().count() > 0 || cookie_is_persistent();
+    return {};
+  }
+  web_seen_ = **web;
+  const TimePoint now = detail::now();
+  const TimePoint sent_at{std::clamp(milliseconds{std::get<0>(**web)}, milliseconds{0},
+                                     milliseconds{now.time_since_epoch()})};
+  remembered_ = std::clamp(seconds{std::get<1>(**web)}, seconds{0}, kRememberedMax);
+  if (lifetime().count() == 0 && !cookie_is_persistent()) {
+    // idle_timeout was turned off: the deadline that it left would stay.
+    is_forgotten_ = true;
+    renewal_is_due_ = true;
+    return {};
+  }
   const auto span = lifetime().count() > 0 ? Result<seconds>{lifetime()} : max_age();
   if (!span) return std::unexpected(span.error());
-  const TimePoint next{milliseconds{sent_at} + milliseconds{*span} / kRenewalsALifetime};
-  renewal_is_due_ = now() >= next;
+  renewal_is_due_ = now >= sent_at + milliseconds{*span} / kRenewalsALifetime;
   return {};
 }
 
@@ -136,13 +162,16 @@ Result<seconds> RequestState::max_age() const {
 
 std::string RequestState::session_id() const {
   const MutexLock lock{mutex_};
-  return session_ ? session_->session_id() : std::string{};
+  return sid_;
 }
 
+// That it is ours is asked after the read: what was read while it was is what we may see.
 Result<bool> RequestState::get(std::string_view key, Buffer& value) {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  return view().get(key, value);
+  auto found = view().get(key, value);
+  if (!is_ours()) return has_new_id();
+  return found;
 }
 
 Result<void> RequestState::apply(std::span<const Change> changes,
@@ -151,47 +180,79 @@ Result<void> RequestState::apply(std::span<const Change> changes,
   if (auto checked = check(); !checked) return checked;
   if (if_version && session_) {
     // Only the store can tell.
-    if (auto committed = commit(); !committed) return committed;
+    if (auto committed = commit(Make::if_needed, Renew::no); !committed) return committed;
     auto applied = session_->backend()->apply(changes, if_version);
-    drop_view();
+    rebase();
     return applied;
   }
   if (auto applied = view().apply(changes, if_version); !applied) return applied;
-  return options_->commit == Commit::at_once ? commit() : Result<void>{};
+  return options_->commit == Commit::at_once ? commit(Make::if_needed, Renew::no) : Result<void>{};
 }
 
 Result<void> RequestState::update(
     const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) {
-  std::shared_ptr<UpdateView> view;
-  std::optional<Session> session;
+  const auto self = std::this_thread::get_id();
   {
     const MutexLock lock{mutex_};
     if (auto checked = check(); !checked) return checked;
-    if (auto committed = commit(); !committed) return committed;
-    session = session_;
-    if (!session) {
-      static_cast<void>(this->view());
-      view = view_;
+    if (updating_ == self) {
+      return std::unexpected(
+          Error{Errc::locked, "within update() use the view that it calls the function with"});
     }
   }
-  // One that is not there nobody else can change.
-  auto updated = session ? session->backend()->update(fn) : view->update(fn);
-  const MutexLock lock{mutex_};
-  if (session) drop_view();
-  if (!updated || session || options_->commit == Commit::at_end) return updated;
-  return commit();
+  const MutexLock one_at_a_time{update_mutex_};
+  std::shared_ptr<UpdateView> nothing;  // none: the session is there
+  std::shared_ptr<SessionBackend> session;
+  std::string sid;
+  {
+    const MutexLock lock{mutex_};
+    if (auto checked = check(); !checked) return checked;
+    if (auto committed = commit(Make::if_needed, Renew::no); !committed) return committed;
+    updating_ = self;
+    sid = sid_;
+    if (session_) {
+      session = session_->backend();
+    } else {
+      static_cast<void>(view());
+      nothing = view_;
+    }
+  }
+  struct Ended {
+    RequestState& state;
+    ~Ended() {
+      const MutexLock lock{state.mutex_};
+      state.updating_ = {};
+      // What others have set meanwhile stays.
+      if (state.session_ && !state.finished_) state.rebase();
+    }
+  } const ended{*this};
+  if (session == nullptr) {
+    // Nobody else can change it.
+    if (auto updated = nothing->update(fn); !updated) return updated;
+    const MutexLock lock{mutex_};
+    return options_->commit == Commit::at_once ? commit(Make::if_needed, Renew::no)
+                                               : Result<void>{};
+  }
+  return session->update([&](std::shared_ptr<SessionBackend> view) -> Result<void> {
+    if (!session->has_id(sid)) return has_new_id();  // and it gets none until we are done
+    return fn(std::move(view));
+  });
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> RequestState::entries() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  return view().entries();
+  auto entries = view().entries();
+  if (!is_ours()) return has_new_id();
+  return entries;
 }
 
 Result<SessionInfo> RequestState::info() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  return view().info();
+  auto info = view().info();
+  if (!is_ours()) return has_new_id();
+  return info;
 }
 
 Result<void> RequestState::touch() {
@@ -211,9 +272,7 @@ Result<void> RequestState::destroy() {
   if (session_ || had_cookie_) cookie_ = CookieIs::removed;
   session_.reset();
   sid_.clear();
-  remembered_ = seconds{0};
-  is_forgotten_ = false;
-  renewal_is_due_ = false;
+  forget_browser();
   drop_view();
   return {};
 }
@@ -225,14 +284,19 @@ bool RequestState::is_there() const {
   return session_.has_value();
 }
 
+void RequestState::forget_browser() {
+  remembered_ = seconds{0};
+  web_seen_.reset();
+  is_forgotten_ = false;
+  remember_was_called_ = false;
+  renewal_is_due_ = false;
+}
+
 void RequestState::begin_anew() {
   session_.reset();
   sid_.clear();
-  if (view_ == nullptr) return;
-  const std::shared_ptr<UpdateView> before = std::move(view_);
-  const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
-  const std::vector<Change> changes = before->finish();    // they point into it
-  static_cast<void>(view().apply(changes, std::nullopt));  // they were within limits before
+  if (!remember_was_called_) forget_browser();
+  rebase();
 }
 
 Result<void> RequestState::renew() {
@@ -240,8 +304,7 @@ Result<void> RequestState::renew() {
   if (auto checked = check(); !checked) return checked;
   if (session_) {
     std::string new_sid = make_session_id();
-    // Another request may have given it a new id since.
-    auto changed = provider_.change_id(session_->session_id(), new_sid);
+    auto changed = provider_.change_id(sid_, new_sid);
     if (changed) {
       sid_ = std::move(new_sid);
       cookie_ = CookieIs::sent;
@@ -250,9 +313,10 @@ Result<void> RequestState::renew() {
     }
     const Errc why = changed.error().code();
     if (why != Errc::not_found && why != Errc::session_gone) return changed;
+    // It has ended, or another request gave it a new id, which is not for us.
     begin_anew();
   }
-  return commit(Make::always);
+  return commit(Make::always, Renew::no);
 }
 
 Result<void> RequestState::remember(seconds duration) {
@@ -262,8 +326,9 @@ Result<void> RequestState::remember(seconds duration) {
   }
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
-  is_forgotten_ = remembered_.count() > 0 && duration.count() == 0;
+  is_forgotten_ = duration.count() == 0 && (is_forgotten_ || remembered_.count() > 0);
   remembered_ = duration;
+  remember_was_called_ = true;
   renewal_is_due_ = true;
   return {};
 }
@@ -271,33 +336,24 @@ Result<void> RequestState::remember(seconds duration) {
 Result<std::string> RequestState::csrf_token() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
+  if (!is_ours()) return has_new_id();
   if (!session_) {
-    if (auto made = commit(Make::always); !made) return std::unexpected(made.error());
+    if (auto made = commit(Make::always, Renew::no); !made) return std::unexpected(made.error());
   }
   return make_csrf_token(sid_);
 }
 
 bool RequestState::csrf_ok(std::string_view token) const {
   const MutexLock lock{mutex_};
-  if (check() && session_ && is_csrf_token(token, sid_)) return true;
+  if (!check()) return false;
+  if (session_ && is_csrf_token(token, sid_) && is_ours()) return true;
   tell(Event::Kind::forged_form);
   return false;
 }
 
 // --- The end
 
-Result<void> RequestState::create(std::vector<Change> changes) {
-  std::string sid = make_session_id();
-  auto made = provider_.put(sid, changes);
-  if (!made) return std::unexpected(std::move(made.error()));
-  session_ = std::move(*made);
-  sid_ = std::move(sid);
-  cookie_ = CookieIs::sent;
-  tell(Event::Kind::created);
-  return {};
-}
-
-Result<void> RequestState::commit(Make make) {
+Result<void> RequestState::commit(Make make, Renew renew) {
   const std::shared_ptr<UpdateView> before = std::move(view_);
   const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
   std::vector<Change> changes;  // they point into what was before
@@ -305,20 +361,51 @@ Result<void> RequestState::commit(Make make) {
   // To erase from what is not there makes nothing.
   if (!session_)
     std::erase_if(changes, [](const Change& change) { return change.kind != Change::Kind::set; });
-  if (!session_ && changes.empty() && make == Make::if_needed) return {};
 
-  Renewal renewal;
-  const bool renews = session_ ? renewal_is_due_ : lifetime().count() > 0 || cookie_is_persistent();
-  if (renews) add_renewal(renewal, changes);
   Result<void> done{};
-  if (!session_)
+  if (!session_ && (!changes.empty() || make == Make::always))
     done = create(std::move(changes));
-  else if (!changes.empty())
+  else if (!is_ours())
+    done = has_new_id();
+  else if (session_ && renew == Renew::if_due && renewal_is_due_)
+    done = apply_renewed(std::move(changes));
+  else if (session_ && !changes.empty())
     done = session_->backend()->apply(changes, std::nullopt);
-  if (done && renews) {
-    renewal_is_due_ = false;
-    cookie_ = CookieIs::sent;
-  }
+  // finish() must not say that they were made.
+  const bool is_lost = !done && done.error().code() != Errc::session_gone;
+  if (is_lost && options_->commit == Commit::at_end) broken_ = done.error();
+  return done;
+}
+
+Result<void> RequestState::create(std::vector<Change> changes) {
+  Renewal renewal;
+  if (lifetime().count() > 0 || cookie_is_persistent()) add_renewal(renewal, changes);
+  std::string sid = make_session_id();
+  auto made = provider_.put(sid, changes);
+  if (!made) return std::unexpected(std::move(made.error()));
+  session_ = std::move(*made);
+  sid_ = std::move(sid);
+  cookie_ = CookieIs::sent;
+  renewal_is_due_ = false;
+  tell(Event::Kind::created);
+  return {};
+}
+
+// If another request renews it at the same time, or says for how long it is remembered, that one has done it.
+Result<void> RequestState::apply_renewed(std::vector<Change> changes) {
+  Renewal renewal;
+  std::vector<Change> renewed = changes;
+  add_renewal(renewal, renewed);
+  const std::optional<WebAttribute> seen = web_seen_;
+  const bool is_said_here = remember_was_called_;
+  bool is_due = true;
+  auto done = session_->update([&](Session& view) -> Result<void> {
+    const auto web = view.get<WebAttribute>(Attribute::web);
+    is_due = is_said_here || (web ? *web : std::nullopt) == seen;
+    return view.backend()->apply(is_due ? renewed : changes, std::nullopt);
+  });
+  if (done && is_due && (cookie_is_persistent() || is_forgotten_)) cookie_ = CookieIs::sent;
+  renewal_is_due_ = false;
   return done;
 }
 
@@ -328,28 +415,53 @@ void RequestState::add_renewal(Renewal& renewal, std::vector<Change>& changes) c
              .deadline = encoded(at + lifetime()),
              .web_key = encoded(Attribute::web),
              .web = encoded(WebAttribute{at.time_since_epoch().count(), remembered_.count()})};
-  if (lifetime().count() > 0) {
-    changes.push_back(
-        {.kind = Change::Kind::set, .key = renewal.deadline_key, .value = renewal.deadline});
-  } else if (is_forgotten_) {
-    changes.push_back({.kind = Change::Kind::erase, .key = renewal.deadline_key});
-  }
-  changes.push_back({.kind = Change::Kind::set, .key = renewal.web_key, .value = renewal.web});
+  const auto set = [&](std::string_view key, std::string_view value) {
+    changes.push_back({.kind = Change::Kind::set, .key = key, .value = value});
+  };
+  const auto erase = [&](std::string_view key) {
+    changes.push_back({.kind = Change::Kind::erase, .key = key});
+  };
+  if (lifetime().count() > 0)
+    set(renewal.deadline_key, renewal.deadline);
+  else if (is_forgotten_)
+    erase(renewal.deadline_key);
+  if (lifetime().count() > 0 || cookie_is_persistent())
+    set(renewal.web_key, renewal.web);
+  else
+    erase(renewal.web_key);
 }
 
 Result<std::optional<std::string>> RequestState::finish() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  auto committed = commit();
+  auto committed = commit(Make::if_needed, Renew::if_due);
+  // It has ended meanwhile, by another request's log-out, or its time is over. What comes late does not bring it back.
+  const bool has_ended = !committed && committed.error().code() == Errc::session_gone;
+  if (!committed && !has_ended) return std::unexpected(std::move(committed.error()));
   finished_ = true;
   drop_view();
-  // It has ended meanwhile, by another request's log-out, or its time is over. What comes late does not bring it back.
-  if (!committed && committed.error().code() == Errc::session_gone) return std::nullopt;
-  if (!committed) return std::unexpected(std::move(committed.error()));
+  if (has_ended) return std::nullopt;
+  return cookie();
+}
 
+std::optional<std::string> RequestState::give_up() {
+  const MutexLock lock{mutex_};
+  if (std::exchange(finished_, true)) return std::nullopt;
+  drop_view();
+  const auto cookie = this->cookie();
+  return cookie ? *cookie : std::nullopt;
+}
+
+Result<std::optional<std::string>> RequestState::cookie() const {
   const Options& options = *options_;
   if (cookie_ == CookieIs::kept) return std::nullopt;
-  if (cookie_ == CookieIs::removed) return options.cookie.set("", seconds{0});
+  if (cookie_ == CookieIs::removed) {
+    auto removed = options.cookie.set("", seconds{0});
+    if (!removed) return std::unexpected(std::move(removed.error()));
+    return std::move(*removed);
+  }
+  // The browser gets the new id from the request that made it.
+  if (!is_ours()) return std::nullopt;
   std::optional<seconds> age;
   if (cookie_is_persistent()) {
     const auto left = max_age();
@@ -357,13 +469,9 @@ Result<std::optional<std::string>> RequestState::finish() {
     if (!left) return std::unexpected(left.error());
     age = *left;
   }
-  return options.cookie.set(cookie_value(sid_, options.cookie.name, options.signing_keys), age);
-}
-
-void RequestState::abandon() {
-  const MutexLock lock{mutex_};
-  finished_ = true;
-  drop_view();
+  auto set = options.cookie.set(cookie_value(sid_, options.cookie.name, options.signing_keys), age);
+  if (!set) return std::unexpected(std::move(set.error()));
+  return std::move(*set);
 }
 
 }  // namespace hybrid::http::detail

@@ -3,7 +3,9 @@
 // Called by the threads of its request.
 //   R1  Nothing is written but by commit(), and what renew(), logout() and update() do at once.
 //   R2  A session is made by commit() only, with a new id of ours, and only if something was set or an id is needed.
-//   R3  The cookie is removed by logout() only: an id that is unknown may belong to a session that another request, under way at the
+//   R3  What another request gave a new id has ended for this one, but for log-out: the new id, and what is in the session since,
+//       belong to whoever has logged in.
+//   R4  The cookie is removed by logout() only: an id that is unknown may belong to a session that another request, under way at the
 //       same time, gave a new id, whose cookie is on its way.
 #pragma once
 
@@ -12,6 +14,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <tuple>
 #include <vector>
 
 #include "base/thread.hpp"
@@ -33,7 +37,7 @@ class RequestState final : public SessionBackend {
   Result<std::string> csrf_token();
   bool csrf_ok(std::string_view token) const;
   Result<std::optional<std::string>> finish();
-  void abandon();
+  std::optional<std::string> give_up();
 
   std::string session_id() const override;
   Result<bool> get(std::string_view key, Buffer& value) override;
@@ -48,11 +52,15 @@ class RequestState final : public SessionBackend {
 
  private:
   enum class Make : bool { if_needed, always };
+  enum class Renew : bool { no, if_due };
+  // What Attribute::web holds: when the cookie was last sent, in ms since 1970, and for how many seconds the browser is remembered.
+  using WebAttribute = std::tuple<std::int64_t, std::int64_t>;
   enum class CookieIs : std::uint8_t { kept, sent, removed };
 
   // An error if no call is possible any more, or none ever was.
   Result<void> check() const HYBRID_REQUIRES(mutex_);
-  Result<void> commit(Make make = Make::if_needed) HYBRID_REQUIRES(mutex_);
+  Result<void> commit(Make make, Renew renew) HYBRID_REQUIRES(mutex_);
+  Result<void> apply_renewed(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
   Result<void> create(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
   // Changes of deadline and cookie, which point into it.
   struct Renewal {
@@ -66,14 +74,20 @@ class RequestState final : public SessionBackend {
   UpdateView& view() HYBRID_REQUIRES(mutex_);
   // The next view() is of the session as it is then, without changes.
   void drop_view() HYBRID_REQUIRES(mutex_);
+  // The next view() is of the session as it is then, with the changes since.
+  void rebase() HYBRID_REQUIRES(mutex_);
+  // The session has the id that this request knows, or there is none.
+  bool is_ours() const HYBRID_REQUIRES(mutex_);
   // The session has gone: what was changed in it goes into a new one.
   void begin_anew() HYBRID_REQUIRES(mutex_);
+  void forget_browser() HYBRID_REQUIRES(mutex_);
 
   // How long the session lives without requests, if we say so; 0: we do not.
   std::chrono::seconds lifetime() const HYBRID_REQUIRES(mutex_);
   bool cookie_is_persistent() const HYBRID_REQUIRES(mutex_);
   Result<void> read_renewal() HYBRID_REQUIRES(mutex_);
   Result<std::chrono::seconds> max_age() const HYBRID_REQUIRES(mutex_);
+  Result<std::optional<std::string>> cookie() const HYBRID_REQUIRES(mutex_);
   void tell(Event::Kind kind) const;
 
   Provider& provider_;
@@ -81,8 +95,10 @@ class RequestState final : public SessionBackend {
   const std::string peer_;
   const bool is_secure_;
 
+  Mutex update_mutex_;  // taken before mutex_, and held while update() calls its function
   mutable Mutex mutex_;
   std::optional<Error> broken_ HYBRID_GUARDED_BY(mutex_);  // the store could not be asked
+  std::thread::id updating_ HYBRID_GUARDED_BY(mutex_);     // the thread whose update() it is
   bool finished_ HYBRID_GUARDED_BY(mutex_) = false;
   std::optional<Session> session_ HYBRID_GUARDED_BY(mutex_);  // of the store
   std::string sid_ HYBRID_GUARDED_BY(mutex_);  // of session_, as the browser knows it
@@ -92,7 +108,9 @@ class RequestState final : public SessionBackend {
   CookieIs cookie_ HYBRID_GUARDED_BY(mutex_) = CookieIs::kept;
   bool had_cookie_ HYBRID_GUARDED_BY(mutex_) = false;
   std::chrono::seconds remembered_ HYBRID_GUARDED_BY(mutex_){0};
-  bool is_forgotten_ HYBRID_GUARDED_BY(mutex_) = false;    // was remembered until this request
+  std::optional<WebAttribute> web_seen_ HYBRID_GUARDED_BY(mutex_);
+  bool remember_was_called_ HYBRID_GUARDED_BY(mutex_) = false;
+  bool is_forgotten_ HYBRID_GUARDED_BY(mutex_) = false;    // the deadline that we kept is to go
   bool renewal_is_due_ HYBRID_GUARDED_BY(mutex_) = false;  // of deadline and cookie
 };
 

@@ -26,7 +26,7 @@ RequestSession::RequestSession(std::shared_ptr<detail::RequestState> state)
     : Session(state), state_(std::move(state)) {}
 
 RequestSession::~RequestSession() {
-  if (state_) state_->abandon();
+  if (state_) static_cast<void>(state_->give_up());
 }
 
 bool RequestSession::is_there() const { return state_->is_there(); }
@@ -38,6 +38,7 @@ Result<void> RequestSession::remember_me(std::chrono::seconds duration) {
 Result<std::string> RequestSession::csrf_token() { return state_->csrf_token(); }
 bool RequestSession::csrf_ok(std::string_view token) const { return state_->csrf_ok(token); }
 Result<std::optional<std::string>> RequestSession::finish() { return state_->finish(); }
+std::optional<std::string> RequestSession::give_up() { return state_->give_up(); }
 
 // --- Sessions
 

@@ -78,6 +78,8 @@ TEST(SetCookie, IsRefusedIfBrowsersWouldNotTakeIt) {
       {"__Host- in other letters", {.name = "__HOST-a", .path = "/shop"}},
       {"__Secure- without Secure", {.name = "__Secure-a", .secure = false}},
       {"__secure- without Secure", {.name = "__secure-a", .secure = false}},
+      {"__Http- without HttpOnly", {.name = "__Http-a", .http_only = false}},
+      {"__Host-Http- without HttpOnly", {.name = "__Host-Http-a", .http_only = false}},
       {"a path that is none", {.name = "a", .path = "shop"}},
       {"a path with an attribute", {.name = "a", .path = "/; HttpOnly"}},
       {"a path with a line", {.name = "a", .path = "/\n"}},

@@ -87,6 +87,18 @@ class Site {
 
 std::string sid_of(const Browser& browser) { return browser.find(kName)->value; }
 
+// Moves the time at which the session's cookie was sent into the past.
+void age(Site& site, const Browser& browser, std::chrono::seconds by,
+         std::chrono::seconds remembered = 0s) {
+  Session session = site.store().find(sid_of(browser)).value().value();
+  const auto sent_at = std::chrono::time_point_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now() - by);
+  ASSERT_TRUE(session
+                  .set(Attribute::web, std::tuple{sent_at.time_since_epoch().count(),
+                                                  std::int64_t{remembered.count()}})
+                  .has_value());
+}
+
 // --- H1, H2
 
 TEST(ABrowser, WithoutASessionGetsNoneByLooking) {
@@ -304,6 +316,103 @@ TEST(AnUpdate, OfASessionThatIsNotThereMakesOneIfItSetsSomething) {
   });
 }
 
+TEST(AnUpdate, LosesNothingThatIsSetMeanwhile) {
+  for (const bool is_there : {false, true}) {
+    Site site;
+    Browser browser;
+    if (is_there) site.log_in(browser, "ada");
+    site.request(browser, [](RequestSession& session) {
+      ASSERT_TRUE(session
+                      .update([&](Session& view) {
+                        view.set("within", 1).value();
+                        EXPECT_TRUE(session.set("beside", 2).has_value());
+                        EXPECT_EQ(session.update([](Session&) {}).error().code(), Errc::locked);
+                      })
+                      .has_value());
+      EXPECT_EQ(session.get<int>("within").value(), 1);
+      EXPECT_EQ(session.get<int>("beside").value(), 2);
+    });
+    site.request(browser, [](RequestSession& session) {
+      EXPECT_EQ(session.get<int>("within").value(), 1);
+      EXPECT_EQ(session.get<int>("beside").value(), 2);
+    });
+  }
+}
+
+TEST(AnUpdate, ThatThrowsLeavesTheRequestAsItWas) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_THROW(static_cast<void>(session.update([](Session& view) {
+                   view.set("a", 1).value();
+                   throw std::runtime_error{"no"};
+                 })),
+                 std::runtime_error);
+    EXPECT_EQ(session.get<int>("a").value(), std::nullopt);
+    ASSERT_TRUE(session.update([](Session& view) { view.set("a", 2).value(); }).has_value());
+    EXPECT_EQ(session.get<int>("a").value(), 2);
+  });
+}
+
+TEST(ChangesThatCannotBeKept, AreNotSaidToBe) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  RequestSession session = site.begin(browser);
+  const std::string large(kValueBytesMax, 'x');
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(session.set(i, large).has_value());
+  EXPECT_EQ(session.update([](Session&) {}).error().code(), Errc::too_large);
+  EXPECT_EQ(session.finish().error().code(), Errc::too_large);
+  EXPECT_EQ(session.give_up(), std::nullopt);
+  EXPECT_EQ(site.user(browser), "ada");
+}
+
+TEST(ARequestThatFails, StillTellsTheBrowserItsNewId) {
+  Site site;
+  Browser browser;
+  site.log_in(browser, "ada");
+  {
+    RequestSession session = site.begin(browser);
+    ASSERT_TRUE(session.renew().has_value());
+    ASSERT_TRUE(session.set("user", "bob").has_value());
+    EXPECT_TRUE(browser.receive(session.give_up().value()));
+    EXPECT_EQ(session.give_up(), std::nullopt);
+    EXPECT_EQ(session.finish().error().code(), Errc::session_gone);
+  }
+  EXPECT_EQ(site.user(browser), "ada");
+}
+
+TEST(SetIfVersion, HasNoConflictWithARenewal) {
+  Site site{{.idle_timeout = 800s}};
+  Browser browser;
+  site.log_in(browser, "ada");
+  age(site, browser, 101s);
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_TRUE(session.set_if_version("a", 1, session.version().value()).has_value());
+  });
+}
+
+TEST(AFlash, IsShownOnceAndNotLost) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.flash("note", "first").has_value());
+  });
+  RequestSession one = site.begin(browser);
+  RequestSession other = site.begin(browser);
+  EXPECT_EQ(one.take_flash<std::string>("note").value(), "first");
+  EXPECT_EQ(other.take_flash<std::string>("note").value(), std::nullopt);
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.flash("note", "second").has_value());
+  });
+  ASSERT_TRUE(one.finish().has_value());
+  ASSERT_TRUE(other.finish().has_value());
+  site.request(browser, [](RequestSession& session) {
+    EXPECT_EQ(session.take_flash<std::string>("note").value(), "second");
+  });
+}
+
 TEST(WhatWasRead, StaysTheSameForTheRequest) {
   Site site;
   Browser browser;
@@ -468,6 +577,82 @@ TEST(LogOut, MayBeFollowedByANewSession) {
   });
 }
 
+// --- Requests that are under way with an id that is no more
+
+TEST(ARequestWithTheOldId, NeitherSeesNorChangesWhatIsLoggedIn) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.set("basket", "apples").has_value());
+  });
+  RequestSession attacker = site.begin(browser);  // it has planted the id
+  const std::string form = attacker.csrf_token().value();
+  EXPECT_TRUE(attacker.csrf_ok(form));
+  EXPECT_EQ(attacker.get<std::string>("basket").value(), "apples");
+  site.log_in(browser, "ada");
+
+  EXPECT_FALSE(attacker.csrf_ok(form));
+  for (const char* const key : {"user", "basket"})
+    EXPECT_EQ(attacker.get<std::string>(key).error().code(), Errc::session_gone) << key;
+  EXPECT_EQ(attacker.keys().error().code(), Errc::session_gone);
+  EXPECT_EQ(attacker.info().error().code(), Errc::session_gone);
+  EXPECT_EQ(attacker.csrf_token().error().code(), Errc::session_gone);
+  EXPECT_EQ(
+      attacker.update([](Session& view) { return view.get<std::string>("user"); }).error().code(),
+      Errc::session_gone);
+  ASSERT_TRUE(attacker.set("user", "mallory").has_value());
+  EXPECT_EQ(attacker.finish().value(), std::nullopt);
+  EXPECT_EQ(site.user(browser), "ada");
+}
+
+TEST(ARequestWithTheOldId, GetsASessionOfItsOwnIfItRenews) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.set("basket", "apples").has_value());
+  });
+  Browser other = browser;
+  RequestSession attacker = site.begin(other);
+  ASSERT_TRUE(attacker.set("mine", 1).has_value());
+  site.log_in(browser, "ada");
+  ASSERT_TRUE(attacker.renew().has_value());
+  EXPECT_EQ(attacker.get<std::string>("user").value(), std::nullopt);
+  EXPECT_TRUE(other.receive(attacker.finish().value().value()));
+  EXPECT_EQ(site.user(other), "-");
+  EXPECT_EQ(site.user(browser), "ada");
+  site.request(other, [](RequestSession& session) {
+    EXPECT_EQ(session.get<int>("mine").value(), 1);
+    EXPECT_EQ(session.get<std::string>("basket").value(), std::nullopt);
+  });
+}
+
+TEST(ARequestWithTheOldId, SendsNoCookieThatWouldReplaceTheNewOne) {
+  Site site{{.persistent = true, .idle_timeout = 800s}};
+  Browser browser;
+  site.log_in(browser, "ada");
+  age(site, browser, 101s);
+  RequestSession poll = site.begin(browser);
+  site.log_in(browser, "ada");
+  EXPECT_EQ(poll.finish().value(), std::nullopt);
+  EXPECT_EQ(site.user(browser), "ada");
+}
+
+TEST(ARequestUnderWay, DoesNotForgetABrowserThatIsToBeRemembered) {
+  Site site{{.idle_timeout = 800s}};
+  Browser browser;
+  site.log_in(browser, "ada");
+  age(site, browser, 101s);
+  RequestSession poll = site.begin(browser);
+  ASSERT_TRUE(poll.set("polled", 1).has_value());
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.remember_me(24h * 30).has_value());
+  });
+  EXPECT_EQ(poll.finish().value(), std::nullopt) << "the other request has renewed it";
+  const Session stored = site.store().find(sid_of(browser)).value().value();
+  EXPECT_EQ(stored.get<int>("polled").value(), 1);
+  EXPECT_GT(stored.expires_at().value().value(), std::chrono::system_clock::now() + 24h * 29);
+}
+
 // --- How long it lives
 
 TEST(ACookie, IsGoneWithTheBrowserUnlessItIsToBeKept) {
@@ -493,9 +678,10 @@ TEST(ACookie, SaysWhichDeadlineComesFirst) {
     Params params;
     long max_age;
   } cases[] = {
-      {"none", {.persistent = true}, {}, 400L * 86400},
-      {"idle", {.persistent = true}, {.idle_timeout = 600s}, 600},
+      {"none", {.persistent = true, .idle_timeout = 0s}, {}, 400L * 86400},
+      {"idle", {.persistent = true, .idle_timeout = 0s}, {.idle_timeout = 600s}, 600},
       {"absolute", {.persistent = true}, {.idle_timeout = 600s, .absolute_timeout = 300s}, 300},
+      {"the default", {.persistent = true}, {}, 7200},
       {"ours", {.persistent = true, .idle_timeout = 100s}, {.idle_timeout = 600s}, 100},
       {"the store's", {.persistent = true, .idle_timeout = 600s}, {.idle_timeout = 100s}, 100},
   };
@@ -507,18 +693,6 @@ TEST(ACookie, SaysWhichDeadlineComesFirst) {
     EXPECT_NEAR(static_cast<double>(browser.find(kName)->max_age.value()),
                 static_cast<double>(max_age), 2);
   }
-}
-
-// Moves the time at which the session's cookie was sent into the past.
-void age(Site& site, const Browser& browser, std::chrono::seconds by,
-         std::chrono::seconds remembered = 0s) {
-  Session session = site.store().find(sid_of(browser)).value().value();
-  const auto sent_at = std::chrono::time_point_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now() - by);
-  ASSERT_TRUE(session
-                  .set(Attribute::web, std::tuple{sent_at.time_since_epoch().count(),
-                                                  std::int64_t{remembered.count()}})
-                  .has_value());
 }
 
 TEST(Renewal, WritesAtMostEachEighthOfALifetime) {
@@ -588,6 +762,39 @@ TEST(ARememberedBrowser, ComesBackAfterItWasClosed) {
   EXPECT_EQ(site.begin(browser).remember_me(24h * 401).error().code(), Errc::invalid_argument);
 }
 
+TEST(ARememberedBrowser, IsNotRememberedForWhoeverLogsInNext) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.set("user", "ada").has_value());
+    ASSERT_TRUE(session.remember_me(24h * 30).has_value());
+  });
+  site.request(browser, [&](RequestSession& session) {
+    ASSERT_TRUE(site.store().destroy(sid_of(browser)).has_value());  // ada logs out elsewhere
+    ASSERT_TRUE(session.renew().has_value());
+    ASSERT_TRUE(session.set("user", "bob").has_value());
+  });
+  EXPECT_EQ(browser.find(kName)->max_age, std::nullopt);
+}
+
+TEST(AnIdleTimeout, ThatIsTurnedOffLeavesNoDeadline) {
+  const TempDirectory directory;
+  const auto store = open(directory.path() + "/store").value();
+  Browser browser;
+  const auto visit = [&](std::chrono::seconds idle_timeout, bool sets) {
+    const auto sessions = http::Sessions::make(*store, {.idle_timeout = idle_timeout}).value();
+    RequestSession session = sessions.begin(browser.header());
+    EXPECT_TRUE(!sets || session.set("a", 1).has_value());
+    const auto cookie = session.finish().value();
+    EXPECT_TRUE(!cookie || browser.receive(*cookie));
+    return store->find(sid_of(browser)).value()->expires_at().value();
+  };
+  EXPECT_TRUE(visit(100s, true).has_value());
+  EXPECT_FALSE(visit(0s, false).has_value());
+  EXPECT_FALSE(visit(0s, false).has_value());
+  EXPECT_TRUE(visit(100s, false).has_value());
+}
+
 TEST(ARememberedBrowser, IsForgottenByLogOut) {
   Site site;
   Browser browser;
@@ -610,7 +817,7 @@ TEST(ASession, EndsAfterItsIdleTimeout) {
   EXPECT_EQ(site.user(browser), "ada");
   std::this_thread::sleep_for(700ms);
   EXPECT_EQ(site.user(browser), "ada") << "it was used";
-  std::this_thread::sleep_for(1100ms);
+  std::this_thread::sleep_for(1200ms);
   EXPECT_EQ(site.user(browser), "-");
 }
 

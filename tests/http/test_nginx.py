@@ -29,6 +29,8 @@ class Application(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    do_POST = do_GET
+
     def log_message(self, *_):
         pass
 
@@ -91,6 +93,14 @@ class NginxTest(unittest.TestCase):
         self.assertEqual(stolen.request("GET", "/application/")[0], 200)
         ada.request("POST", "/logout", {"csrf": ada.token("/")})
         self.assertEqual(stolen.request("GET", "/application/")[0], 303, "the old cookie is dead")
+
+    def test_forms_of_other_sites(self):
+        ada = Browser(self.nginx)
+        ada.log_in("Ada")
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200), (None, 200)):
+            headers = [("Sec-Fetch-Site", site)] if site else []
+            self.assertEqual(ada.request("POST", "/application/", {}, headers)[0], status, site)
+        self.assertEqual(ada.request("GET", "/application/", headers=[("Sec-Fetch-Site", "cross-site")])[0], 200, "a link")
 
     def test_nobody_asks_the_question_from_outside(self):
         self.assertEqual(Browser(self.nginx).request("GET", "/auth")[0], 404)

@@ -11,8 +11,8 @@
 ///     Response response = co_await handle(request, {.peer = address, .is_secure = true});
 ///     co_await boost::beast::http::async_write(stream, response, boost::asio::use_awaitable);
 ///
-/// A handler that waits for nothing may return the response itself; then so does `handle`. `handle` and `sessions` must outlive the
-/// coroutines that they were called for.
+/// A handler that waits for nothing may return the response itself; then so does `handle`. `handle` must outlive the
+/// coroutines that it was called for.
 
 #include <utility>  // Boost 1.74's awaitable.hpp needs it before
 
@@ -55,6 +55,8 @@ Response finish(RequestSession& session, Response response) {
     return response;
   }
   Response unavailable{boost::beast::http::status::service_unavailable, response.version()};
+  if (const auto kept = session.give_up())
+    unavailable.insert(boost::beast::http::field::set_cookie, *kept);
   unavailable.keep_alive(response.keep_alive());
   unavailable.set(boost::beast::http::field::content_type, "text/plain");
   if constexpr (std::constructible_from<typename Response::body_type::value_type, const char*>)
@@ -66,16 +68,16 @@ Response finish(RequestSession& session, Response response) {
 template <class Handler>
 class BeastHandler {
  public:
-  BeastHandler(const Sessions& sessions, Handler handler)
-      : sessions_(&sessions), handler_(std::move(handler)) {}
+  BeastHandler(Sessions sessions, Handler handler)
+      : sessions_(std::move(sessions)), handler_(std::move(handler)) {}
 
   template <class Message>
   auto operator()(const Message& message, http::Request request) const {
     using Returned = std::invoke_result_t<const Handler&, const Message&, RequestSession&>;
     if constexpr (is_awaitable<Returned>)
-      return wait<Returned>(message, sessions_->begin(cookie_header(message), request));
+      return wait<Returned>(message, sessions_.begin(cookie_header(message), request));
     else
-      return answer<Returned>(message, sessions_->begin(cookie_header(message), request));
+      return answer<Returned>(message, sessions_.begin(cookie_header(message), request));
   }
 
  private:
@@ -89,17 +91,18 @@ class BeastHandler {
     return finish(session, handler_(message, session));
   }
 
-  const Sessions* sessions_;
+  Sessions sessions_;
   Handler handler_;
 };
 
 }  // namespace detail
 
 /// A function of a Beast request and a Request, that calls handler(request, RequestSession&) and returns the response, or an
-/// awaitable of it. The request must live until then. What the handler throws passes; nothing is changed then.
+/// awaitable of it. The request must live until then. What the handler throws passes, and its changes are not made; renew() in it has
+/// ended the browser's session then, for an exception carries no cookie: let it return an error page.
 template <class Handler>
-detail::BeastHandler<Handler> with_session(const Sessions& sessions, Handler handler) {
-  return {sessions, std::move(handler)};
+detail::BeastHandler<Handler> with_session(Sessions sessions, Handler handler) {
+  return {std::move(sessions), std::move(handler)};
 }
 
 }  // namespace hybrid::http::beast

@@ -18,6 +18,7 @@
 #include <concepts>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <hybrid/http/sessions.hpp>
@@ -37,18 +38,30 @@ concept Exchange = requires(T& exchange, const std::string& cookie) {
   { exchange.peer() } -> std::convertible_to<std::string>;
 };
 
-/// Calls handler(RequestSession&), makes its changes and adds the cookie. The response must not be on its way before this returns.
-/// What the handler throws passes, and nothing is changed. An error is the store's: the caller answers 503 instead of what the
-/// handler wrote, for it was not kept.
+/// Calls handler(RequestSession&), which returns nothing, makes its changes and adds the cookie. The response must not be on its way
+/// before this returns. What the handler throws passes, and its changes are not made. An error is the store's: the caller answers 503
+/// instead of what the handler wrote, for it was not kept.
 template <Exchange E, std::invocable<RequestSession&> Handler>
+  requires std::is_void_v<std::invoke_result_t<Handler, RequestSession&>>
 [[nodiscard]] Result<void> with_session(const Sessions& sessions, E&& exchange, Handler&& handler) {
   const std::string cookies = exchange.cookie_header();
   const std::string peer = exchange.peer();
   RequestSession session =
       sessions.begin(cookies, {.peer = peer, .is_secure = exchange.is_secure()});
-  std::invoke(std::forward<Handler>(handler), session);
+  const auto give_up = [&] {
+    if (const auto cookie = session.give_up()) exchange.add_set_cookie(*cookie);
+  };
+  try {
+    std::invoke(std::forward<Handler>(handler), session);
+  } catch (...) {
+    give_up();
+    throw;
+  }
   const auto cookie = session.finish();
-  if (!cookie) return std::unexpected(cookie.error());
+  if (!cookie) {
+    give_up();
+    return std::unexpected(cookie.error());
+  }
   if (*cookie) exchange.add_set_cookie(**cookie);
   return {};
 }

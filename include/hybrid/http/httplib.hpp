@@ -9,7 +9,7 @@
 ///       response.set_content(std::to_string(visits), "text/plain");
 ///     }));
 ///
-/// `sessions` must outlive the server. Handlers run on the server's threads, several at a time.
+/// Handlers run on the server's threads, several at a time.
 
 #include <httplib.h>
 
@@ -43,17 +43,17 @@ struct Exchange {
 };
 
 /// A handler for httplib::Server of handler(const httplib::Request&, httplib::Response&, RequestSession&), which may also take a
-/// Session&. What it throws httplib answers with 500; nothing is changed then.
+/// Session&. What it throws httplib answers with 500.
 template <class Handler>
-httplib::Server::Handler with_session(const Sessions& sessions, Handler handler) {
-  return [&sessions, handler = std::move(handler)](const httplib::Request& request,
-                                                   httplib::Response& response) {
+httplib::Server::Handler with_session(Sessions sessions, Handler handler) {
+  return [sessions = std::move(sessions), handler = std::move(handler)](
+             const httplib::Request& request, httplib::Response& response) {
     const auto done =
         http::with_session(sessions, Exchange{request, response},
                            [&](RequestSession& session) { handler(request, response, session); });
     if (done) return;
-    response = httplib::Response{};
     response.status = 503;
+    response.headers.erase("Location");
     response.set_content(kUnavailableText, "text/plain");
   };
 }

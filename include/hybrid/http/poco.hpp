@@ -13,7 +13,6 @@
 ///     };
 ///
 /// The handler returns the body, and sends nothing itself: the cookie is known only when it is done, and must go before the body.
-/// `sessions` must outlive the server.
 
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPServerRequest.h>
@@ -44,13 +43,13 @@ struct Exchange {
 };
 
 /// A handler of std::string handler(HTTPServerRequest&, HTTPServerResponse&, RequestSession&), for a factory to return, which owns
-/// it. What it throws is for POCO, which closes the connection; nothing is changed then.
+/// it. What it throws is for POCO, which closes the connection.
 template <class Handler>
-Poco::Net::HTTPRequestHandler* with_session(const Sessions& sessions, Handler handler) {
+Poco::Net::HTTPRequestHandler* with_session(Sessions sessions, Handler handler) {
   class SessionHandler final : public Poco::Net::HTTPRequestHandler {
    public:
-    SessionHandler(const Sessions& sessions, Handler handler)
-        : sessions_(sessions), handler_(std::move(handler)) {}
+    SessionHandler(Sessions sessions, Handler handler)
+        : sessions_(std::move(sessions)), handler_(std::move(handler)) {}
 
     void handleRequest(Poco::Net::HTTPServerRequest& request,
                        Poco::Net::HTTPServerResponse& response) override {
@@ -59,6 +58,7 @@ Poco::Net::HTTPRequestHandler* with_session(const Sessions& sessions, Handler ha
           sessions_, Exchange{request, response},
           [&](RequestSession& session) { body = handler_(request, response, session); });
       if (!done) {
+        response.erase("Location");
         response.setStatusAndReason(Poco::Net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE);
         response.setContentType("text/plain");
         body = kUnavailableText;
@@ -67,10 +67,10 @@ Poco::Net::HTTPRequestHandler* with_session(const Sessions& sessions, Handler ha
     }
 
    private:
-    const Sessions& sessions_;
+    const Sessions sessions_;
     Handler handler_;
   };
-  return new SessionHandler{sessions, std::move(handler)};
+  return new SessionHandler{std::move(sessions), std::move(handler)};
 }
 
 }  // namespace hybrid::http::poco

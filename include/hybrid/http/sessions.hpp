@@ -11,9 +11,10 @@
 ///   H1  An id comes from us or is ignored: one that is unknown, expired, malformed or not signed by us is never adopted, and
 ///       writes nothing.
 ///   H2  Without a change there is no session: no cookie, no record. Reading never makes one.
-///   H3  The changes of one request are one change of the session, made by finish(); if the handler fails there are none.
-///   H4  After renew() the old id is dead, and so are the forms that were made with it. After logout() nothing of the session comes
-///       back, whatever other requests are under way.
+///   H3  The changes of one request are one change of the session, made by finish(); if the handler fails there are none, but what
+///       renew(), logout(), update() and csrf_token() do at once.
+///   H4  After renew() the old id is dead, and so are the forms that were made with it, and requests under way with it: they neither
+///       see nor change the session any more. After logout() nothing of the session comes back, whatever else is under way.
 ///   H5  What finish() returns is one line for a Set-Cookie header; nothing that is put into a session can get into it.
 ///
 /// Thread-safety: Sessions may be used by all threads at once, a RequestSession by those of its request.
@@ -65,10 +66,10 @@ struct Options {
   /// but for remember_me().
   bool persistent = false;
 
-  /// A session ends after so long without a request; 0: by the store's own timeouts only. With it remember_me() can last longer.
-  /// The store's timeouts hold all the same: its idle_timeout should be 0, or the longest that you remember anybody.
-  /// Kept by a write at most each eighth of that time, not by one for each request.
-  std::chrono::seconds idle_timeout{0};
+  /// A session ends after so long without a request (or up to an eighth earlier: it is kept by a write at most each eighth of that
+  /// time, not by one for each request). remember_me() lasts longer. 0: by the store's own timeouts only, which hold in any case: the
+  /// store's idle_timeout should be 0, or the longest that you remember anybody.
+  std::chrono::seconds idle_timeout{std::chrono::hours{2}};
 
   /// With keys the id in the cookie is signed (HMAC-SHA-256), and one that is not costs no look-up. The first signs, all are
   /// accepted: to change keys put a new one in front, and drop the old one when its cookies have gone. At least 32 bytes each.
@@ -93,13 +94,13 @@ class RequestState;
 
 /// A request's session: a Session that is there when the first thing is put into it.
 ///
-/// Differences from a Session of the store: what is read is kept for the request, so that it is the same each time; changes are made
-/// by finish() (see Commit); update() makes all changes until then, its own among them, at once, so that it may count; destroy() is
+/// Differences from a Session of the store: what get() has read is kept, so that it is the same each time, until update(); changes are
+/// made by finish() (see Commit); update() makes all changes until then, its own among them, at once, so that it may count; destroy() is
 /// logout(); session_id() is empty while there is no session. After finish() every call is `session_gone`.
 class RequestSession final : public Session {
  public:
   RequestSession(RequestSession&&) noexcept = default;
-  RequestSession& operator=(RequestSession&&) noexcept = default;
+  RequestSession& operator=(RequestSession&&) = delete;
   RequestSession(const RequestSession&) = delete;
   RequestSession& operator=(const RequestSession&) = delete;
   /// Without finish(): nothing is changed, but what was at once.
@@ -116,10 +117,10 @@ class RequestSession final : public Session {
   [[nodiscard]] Result<void> logout();
 
   /// The browser keeps the cookie, and the session lives, for so long after its last request (1 second to 400 days), however short
-  /// idle_timeout is. 0: no longer. For the session, not for the request: say it once, at log-in.
+  /// idle_timeout is. 0: no longer. Holds for the session until it is said again: say it at each log-in, also if it is 0.
   [[nodiscard]] Result<void> remember_me(std::chrono::seconds duration);
 
-  /// For the next page: "Your order has been placed." Stays until it is taken.
+  /// For the next page: "Your order has been placed." Stays until it is taken, at once, by one of those that look.
   template <class V>
   [[nodiscard]] Result<void> flash(std::string_view name, const V& value) {
     return set(flash_key(name), value);
@@ -127,11 +128,8 @@ class RequestSession final : public Session {
   template <class V>
   [[nodiscard]] Result<std::optional<V>> take_flash(std::string_view name) {
     auto value = get<V>(flash_key(name));
-    if (value && *value) {
-      if (auto erased = erase(flash_key(name)); !erased)
-        return std::unexpected(std::move(erased.error()));
-    }
-    return value;
+    if (!value || !*value) return value;
+    return take<V>(flash_key(name));
   }
 
   /// To be put into each form, as a hidden field, and sent by scripts in a header. Different each time, valid as long as the session
@@ -141,8 +139,13 @@ class RequestSession final : public Session {
   [[nodiscard]] bool csrf_ok(std::string_view token) const;
 
   /// Makes the changes, and says what Set-Cookie header the response must have, if any. Call it once, when the handler is done and
-  /// before headers are sent. If the session has ended meanwhile the changes go with it, and that is no error.
+  /// before headers are sent. If the session has ended meanwhile the changes go with it, and that is no error. After an error call
+  /// give_up().
   [[nodiscard]] Result<std::optional<std::string>> finish();
+
+  /// Instead of finish(), or after it has failed: makes no changes, and says what Set-Cookie header the response must have all the
+  /// same, since what renew() and logout() did is done.
+  std::optional<std::string> give_up();
 
  private:
   friend class Sessions;
