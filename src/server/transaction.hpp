@@ -44,9 +44,9 @@ class Transaction {
     bool exists = false;
     bool was_removed = false;  // on the way
     bool is_to_bury = false;
-    std::shared_ptr<SessionBackend> session;  // of the store, if it existed
-    std::shared_ptr<Snapshot> snapshot;       // of it, if it may expire meanwhile
-    std::shared_ptr<UpdateView> view;         // over one of these, or over nothing
+    std::shared_ptr<SessionBackend> session{};  // of the store, if it existed
+    std::shared_ptr<Snapshot> snapshot{};       // of it, if it may expire meanwhile
+    std::shared_ptr<UpdateView> view{};         // over one of these, or over nothing
   };
   Touched& touch(const std::string& sid);
   static void see_nothing(Touched& touched);
