@@ -54,12 +54,13 @@ void RequestState::tell(Event::Kind kind) const {
     options_->on_event({.kind = kind, .peer = peer_, .is_secure = is_secure_});
 }
 
+ReadCache& RequestState::cache() {
+  if (!cache_) cache_.emplace(session_ ? session_->backend() : std::make_shared<NoSession>());
+  return *cache_;
+}
+
 UpdateView& RequestState::view() {
-  if (view_ == nullptr) {
-    cache_ =
-        std::make_unique<ReadCache>(session_ ? session_->backend() : std::make_shared<NoSession>());
-    view_ = std::make_shared<UpdateView>(*cache_);
-  }
+  if (view_ == nullptr) view_ = std::make_shared<UpdateView>(cache());
   return *view_;
 }
 
@@ -71,9 +72,9 @@ void RequestState::drop_view() {
 
 void RequestState::rebase() {
   const std::shared_ptr<UpdateView> before = std::move(view_);
-  const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
-  if (before == nullptr) return;
-  const std::vector<Change> changes = before->finish();  // they point into it
+  std::vector<Change> changes;  // they point into it
+  if (before != nullptr) changes = before->finish();
+  cache_.reset();
   if (!changes.empty())
     static_cast<void>(view().apply(changes, std::nullopt));  // they were within limits before
 }
@@ -169,7 +170,8 @@ std::string RequestState::session_id() const {
 Result<bool> RequestState::get(std::string_view key, Buffer& value) {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  auto found = view().get(key, value);
+  // Without changes there is nothing to look for in front of it.
+  auto found = view_ != nullptr ? view_->get(key, value) : cache().get(key, value);
   if (!is_ours()) return has_new_id();
   return found;
 }
@@ -355,9 +357,9 @@ bool RequestState::csrf_ok(std::string_view token) const {
 
 Result<void> RequestState::commit(Make make, Renew renew) {
   const std::shared_ptr<UpdateView> before = std::move(view_);
-  const std::unique_ptr<ReadCache> cache_before = std::move(cache_);
-  std::vector<Change> changes;  // they point into what was before
+  std::vector<Change> changes;  // they point into it
   if (before != nullptr) changes = before->finish();
+  cache_.reset();
   // To erase from what is not there makes nothing.
   if (!session_)
     std::erase_if(changes, [](const Change& change) { return change.kind != Change::Kind::set; });

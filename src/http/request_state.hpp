@@ -70,7 +70,8 @@ class RequestState final : public SessionBackend {
     std::string web{};
   };
   void add_renewal(Renewal& renewal, std::vector<Change>& changes) const HYBRID_REQUIRES(mutex_);
-  // The session as it was when it was first looked at, with the changes since.
+  // The session as it was when it was first looked at; and with the changes since.
+  ReadCache& cache() HYBRID_REQUIRES(mutex_);
   UpdateView& view() HYBRID_REQUIRES(mutex_);
   // The next view() is of the session as it is then, without changes.
   void drop_view() HYBRID_REQUIRES(mutex_);
@@ -102,9 +103,10 @@ class RequestState final : public SessionBackend {
   bool finished_ HYBRID_GUARDED_BY(mutex_) = false;
   std::optional<Session> session_ HYBRID_GUARDED_BY(mutex_);  // of the store
   std::string sid_ HYBRID_GUARDED_BY(mutex_);  // of session_, as the browser knows it
-  std::unique_ptr<ReadCache> cache_ HYBRID_GUARDED_BY(mutex_);
+  std::optional<ReadCache> cache_
+      HYBRID_GUARDED_BY(mutex_);  // of session_; none: nothing was asked for
   std::shared_ptr<UpdateView> view_
-      HYBRID_GUARDED_BY(mutex_);  // over cache_; none: nothing was asked for
+      HYBRID_GUARDED_BY(mutex_);  // over cache_; none: nothing was changed
   CookieIs cookie_ HYBRID_GUARDED_BY(mutex_) = CookieIs::kept;
   bool had_cookie_ HYBRID_GUARDED_BY(mutex_) = false;
   std::chrono::seconds remembered_ HYBRID_GUARDED_BY(mutex_){0};
