@@ -109,11 +109,16 @@ struct Client::Batch {
     requests.clear();
     sids.clear();
   }
+  struct Cleared {
+    Batch& batch;
+    ~Cleared() { batch.clear(); }
+  };
 };
 
 std::size_t Client::on_input(std::string_view input) {
   using Status = resp::RequestParser::Status;
   thread_local Batch batch;
+  const Batch::Cleared cleared{batch};  // also if memory runs out: sessions are not kept for ever
   std::size_t consumed = 0;
   std::string& output = connection_.output();
   const std::size_t output_before = output.size();
@@ -144,7 +149,6 @@ std::size_t Client::on_input(std::string_view input) {
       break;
     }
   }
-  batch.clear();
   if (quits_) consumed = input.size();
   ServiceCounters& counters = service_.counters();
   counters.input_bytes.fetch_add(consumed, std::memory_order_relaxed);
