@@ -5,15 +5,15 @@ packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libms
 packages_for_examples=(libcpp-httplib-dev)
 packages_for_adapters=(libcpp-httplib-dev libboost-dev libpoco-dev)  # of hybrid::http
 packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev liblua5.1-0-dev lua-cjson lua-cjson-dev)
-packages_to_test=(libasio-dev libhttp-parser-dev libpistache-dev librestinio-dev nginx-light libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
+packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
   xfsprogs fiu-utils valgrind)
 packages_for_bench=(libbenchmark-dev)
 packages_for_rivals=(libabsl-dev libboost-dev libhiredis-dev libleveldb-dev liblmdb-dev libmemcached-dev
   librocksdb-dev libsqlite3-dev memcached redis-server)
 packages_to_fuzz=(clang-19 libclang-rt-19-dev)
 
-# What tests/clients runs: session clients of other languages against the server, and a browser against the shop.
-packages_for_clients=(chromium golang-go golang-github-boj-redistore-dev golang-gopkg-redis.v5-dev libhiredis-dev
+# What only the whole test needs: session clients of other languages, a browser, a proxy, frameworks of docs/adapters.md.
+packages_for_clients=(chromium libasio-dev libhttp-parser-dev libpistache-dev librestinio-dev nginx-light golang-go golang-github-boj-redistore-dev golang-gopkg-redis.v5-dev libhiredis-dev
   php-cli php-predis php-redis python3-django python3-django-redis python3-django-redis-sessions
   python3-flask-session python3-redis redis-tools ruby ruby-rack ruby-redis ruby-redis-rack ruby-webrick)
 # Those who have Node from elsewhere have npm with it, and Debian's would not go beside it.
@@ -48,8 +48,15 @@ need_packages() {
   local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
     apt-get install -y -q --no-install-recommends "${missing[@]}")
   # The package lists may be absent, or too old to find what they name.
-  if "${install[@]}" >/dev/null 2>&1; then return 0; fi
-  if "${as_root[@]}" apt-get update -q >&2 && "${install[@]}" >&2; then return 0; fi
-  echo "Could not install: ${missing[*]}" >&2
-  return 1
+  if ! "${install[@]}" >/dev/null 2>&1 && ! { "${as_root[@]}" apt-get update -q >&2 && "${install[@]}" >&2; }; then
+    echo "Could not install: ${missing[*]}" >&2
+    return 1
+  fi
+  # Servers that Debian has started with their packages: ours start their own.
+  for name in "${missing[@]}"; do
+    case $name in
+      nginx-light) "${as_root[@]}" systemctl disable --now nginx >/dev/null 2>&1 || true ;;
+      redis-server | memcached) "${as_root[@]}" systemctl disable --now "$name" >/dev/null 2>&1 || true ;;
+    esac
+  done
 }
