@@ -57,7 +57,7 @@ class ReadCache final : public SessionBackend {
 
   const std::shared_ptr<SessionBackend> session_;
   // What most requests read needs no other memory.
-  std::array<std::byte, 1024> first_;
+  std::array<std::byte, 384> first_;
   std::pmr::monotonic_buffer_resource memory_{first_.data(), first_.size()};
   std::pmr::unordered_map<std::string_view, std::optional<std::string_view>> values_{&memory_};
 };
