@@ -12,15 +12,14 @@ from pathlib import Path
 ROOT = Path(os.environ.get("HYBRID_SOURCE_DIR") or Path(__file__).resolve().parents[2])
 
 
+recipes = re.findall(r"```cpp compiled: (\S+)\n(.*?)```", (ROOT / "docs/adapters.md").read_text(), re.DOTALL)
+
+
 class AdaptersTest(unittest.TestCase):
     def test_the_recipes_compile(self):
-        recipes = re.findall(r"```cpp compiled: (\S+)\n(.*?)```", (ROOT / "docs/adapters.md").read_text(), re.DOTALL)
-        self.assertEqual(len(recipes), 2)
-        installed = [(header, code) for header, code in recipes if Path("/usr/include", header).exists()]
-        if not installed or not shutil.which("g++"):
-            print("skipped: none of the frameworks is installed (Debian: librestinio-dev, libpistache-dev)")
-            sys.exit(77)
-        for header, code in installed:
+        for header, code in recipes:
+            if not Path("/usr/include", header).exists():
+                continue
             with self.subTest(header), tempfile.NamedTemporaryFile("w", suffix=".cpp") as file:
                 file.write(f"#include <{header}>\n#include <hybrid/http/exchange.hpp>\n{code}")
                 file.flush()
@@ -30,4 +29,8 @@ class AdaptersTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    assert len(recipes) == 2
+    if not any(Path("/usr/include", header).exists() for header, _ in recipes) or not shutil.which("g++"):
+        print("skipped: none of the frameworks is installed (Debian: librestinio-dev, libpistache-dev)")
+        sys.exit(77)
     unittest.main()

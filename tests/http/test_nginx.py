@@ -65,9 +65,6 @@ class Nginx:
 
 class NginxTest(unittest.TestCase):
     def setUp(self):
-        if NGINX is None or not (BUILD / "example_web_httplib").exists():
-            print("skipped: there is no nginx, or no example_web_httplib")
-            sys.exit(77)
         folder = tempfile.TemporaryDirectory(prefix="hybrid-nginx-")
         self.addCleanup(folder.cleanup)
         self.site = Site("httplib", f"{folder.name}/sessions")
@@ -125,4 +122,7 @@ class NginxTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if NGINX is None or not (BUILD / "example_web_httplib").exists():
+        print("skipped: there is no nginx (Debian: nginx-light), or no example_web_httplib")
+        sys.exit(77)
     unittest.main()
