@@ -23,7 +23,7 @@ void require(bool holds) {
 const std::vector<std::string> kKeys{std::string(32, 'k'), std::string(32, 'o')};
 
 void check(std::string_view header, std::string_view name) {
-  const hybrid::http::Cookie cookie{.name = std::string{name}, .secure = false};
+  const hybrid::http::Cookie cookie{.name = std::string{name}};
   for (const std::string_view value : hybrid::http::cookie_values(header, name)) {
     require(value.data() >= header.data() &&
             value.data() + value.size() <= header.data() + header.size());
