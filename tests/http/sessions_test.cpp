@@ -810,14 +810,14 @@ TEST(ARememberedBrowser, IsForgottenByLogOut) {
 }
 
 TEST(ASession, EndsAfterItsIdleTimeout) {
-  Site site{{.idle_timeout = 1s}};
+  Site site{{.idle_timeout = 2s}};
   Browser browser;
   site.log_in(browser, "ada");
-  std::this_thread::sleep_for(700ms);
-  EXPECT_EQ(site.user(browser), "ada");
-  std::this_thread::sleep_for(700ms);
-  EXPECT_EQ(site.user(browser), "ada") << "it was used";
   std::this_thread::sleep_for(1200ms);
+  EXPECT_EQ(site.user(browser), "ada");
+  std::this_thread::sleep_for(1200ms);
+  EXPECT_EQ(site.user(browser), "ada") << "it was used";
+  std::this_thread::sleep_for(2300ms);
   EXPECT_EQ(site.user(browser), "-");
 }
 

@@ -469,9 +469,9 @@ TEST(KeysThatExpireMeanwhile, AreThereUntilTheTransactionEnds) {
     SCOPED_TRACE(request);
     ServedStore served{{.allow_debug = true}};
     TestClient client = served.client();
-    EXPECT_EQ(client("SET s 7 PX 60"), "OK");
+    EXPECT_EQ(client("SET s 7 PX 300"), "OK");
     client("MULTI");
-    for (const char* queued : {request, "DEBUG SLEEP 0.1", "TYPE s"})
+    for (const char* queued : {request, "DEBUG SLEEP 0.4", "TYPE s"})
       EXPECT_EQ(client(queued), "QUEUED");
     const bool is_gone = std::string_view{request}.starts_with("DEL");
     EXPECT_EQ(client("EXEC"),
@@ -485,9 +485,9 @@ TEST(KeysThatExpireMeanwhile, MayBeDeletedAndMadeAgain) {
   ServedStore served{{.allow_debug = true}};
   TestClient client = served.client();
   EXPECT_EQ(client("HSET h a 1"), "1");
-  EXPECT_EQ(client("PEXPIRE h 60"), "1");
+  EXPECT_EQ(client("PEXPIRE h 300"), "1");
   client("MULTI");
-  for (const char* queued : {"DEL h", "DEBUG SLEEP 0.1", "HSET h b 2", "HGETALL h", "TTL h"})
+  for (const char* queued : {"DEL h", "DEBUG SLEEP 0.4", "HSET h b 2", "HGETALL h", "TTL h"})
     EXPECT_EQ(client(queued), "QUEUED");
   EXPECT_EQ(client("EXEC"), "[1, OK, 1, [\"b\", \"2\"], -1]");
   EXPECT_EQ(client("HGETALL h"), "[\"b\", \"2\"]");
@@ -769,14 +769,14 @@ TEST(ProtectedKeys, AreForgottenAfterAWhileAndOldestFirst) {
   keys.bury("s:5");
   EXPECT_TRUE(keys.contains("s:2")) << "and the youngest";
   EXPECT_FALSE(keys.contains("s:3"));
-  server::BuriedKeys again{{.prefixes = {"s:"}, .time = 1s}};
+  server::BuriedKeys again{{.prefixes = {"s:"}, .time = 2s}};
   again.bury("s:1");
-  std::this_thread::sleep_for(500ms);
+  std::this_thread::sleep_for(1000ms);
   again.bury("s:1");
-  std::this_thread::sleep_for(450ms);
+  std::this_thread::sleep_for(900ms);
   again.bury("s:2");
-  std::this_thread::sleep_for(700ms);
-  EXPECT_FALSE(again.contains("s:1")) << "1.15 s after the second time";
+  std::this_thread::sleep_for(1400ms);
+  EXPECT_FALSE(again.contains("s:1")) << "2.3 s after the second time";
   EXPECT_TRUE(again.contains("s:2"));
   server::BuriedKeys short_time{{.prefixes = {"s:"}, .time = 0s}};
   short_time.bury("s:1");
