@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/attributes.hpp"
 #include "base/no_session.hpp"
 #include "http/secrets.hpp"
 
@@ -19,14 +20,6 @@ constexpr std::size_t kCookiesTried = 4;
 
 TimePoint now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-}
-
-template <class T>
-std::string encoded(const T& value) {
-  Buffer buffer;
-  Encoder out{buffer};
-  encode(out, value);
-  return std::string{buffer.view()};
 }
 
 // The request knows it by an id that it does not have any more: whoever has the new one has logged in since.
@@ -383,7 +376,7 @@ Result<void> RequestState::commit(Make make, Renew renew) {
 }
 
 Result<void> RequestState::create(std::vector<Change> changes) {
-  Renewal renewal;
+  const Renewal renewal{now(), lifetime(), remembered_};
   if (lifetime().count() > 0 || cookie_is_persistent()) add_renewal(renewal, changes);
   std::string sid = make_session_id();
   auto made = provider_.put(sid, changes);
@@ -398,7 +391,7 @@ Result<void> RequestState::create(std::vector<Change> changes) {
 
 // If another request renews it at the same time, or says for how long it is remembered, that one has done it.
 Result<void> RequestState::apply_renewed(std::vector<Change> changes) {
-  Renewal renewal;
+  const Renewal renewal{now(), lifetime(), remembered_};
   std::vector<Change> renewed = changes;
   add_renewal(renewal, renewed);
   const std::optional<WebAttribute> seen = web_seen_;
@@ -414,26 +407,21 @@ Result<void> RequestState::apply_renewed(std::vector<Change> changes) {
   return done;
 }
 
-void RequestState::add_renewal(Renewal& renewal, std::vector<Change>& changes) const {
-  const TimePoint at = now();
-  renewal = {.deadline_key = encoded(Attribute::deadline),
-             .deadline = encoded(at + lifetime()),
-             .web_key = encoded(Attribute::web),
-             .web = encoded(WebAttribute{at.time_since_epoch().count(), remembered_.count()})};
-  const auto set = [&](std::string_view key, std::string_view value) {
-    changes.push_back({.kind = Change::Kind::set, .key = key, .value = value});
+void RequestState::add_renewal(const Renewal& renewal, std::vector<Change>& changes) const {
+  const auto set = [&](Attribute attribute, std::string_view value) {
+    changes.push_back({.kind = Change::Kind::set, .key = attribute_key(attribute), .value = value});
   };
-  const auto erase = [&](std::string_view key) {
-    changes.push_back({.kind = Change::Kind::erase, .key = key});
+  const auto erase = [&](Attribute attribute) {
+    changes.push_back({.kind = Change::Kind::erase, .key = attribute_key(attribute)});
   };
   if (lifetime().count() > 0)
-    set(renewal.deadline_key, renewal.deadline);
+    set(Attribute::deadline, renewal.deadline.view());
   else if (is_forgotten_)
-    erase(renewal.deadline_key);
+    erase(Attribute::deadline);
   if (lifetime().count() > 0 || cookie_is_persistent())
-    set(renewal.web_key, renewal.web);
+    set(Attribute::web, renewal.web.view());
   else
-    erase(renewal.web_key);
+    erase(Attribute::web);
 }
 
 Result<std::optional<std::string>> RequestState::finish() {

@@ -62,14 +62,15 @@ class RequestState final : public SessionBackend {
   Result<void> commit(Make make, Renew renew) HYBRID_REQUIRES(mutex_);
   Result<void> apply_renewed(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
   Result<void> create(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
-  // Changes of deadline and cookie, which point into it.
+  // Values of deadline and cookie, which changes point into.
   struct Renewal {
-    std::string deadline_key{};
-    std::string deadline{};
-    std::string web_key{};
-    std::string web{};
+    Renewal(TimePoint now, std::chrono::seconds lifetime, std::chrono::seconds remembered)
+        : deadline(now + lifetime), web({now.time_since_epoch().count(), remembered.count()}) {}
+    hybrid::detail::Encoded<TimePoint> deadline;
+    hybrid::detail::Encoded<WebAttribute> web;
   };
-  void add_renewal(Renewal& renewal, std::vector<Change>& changes) const HYBRID_REQUIRES(mutex_);
+  void add_renewal(const Renewal& renewal, std::vector<Change>& changes) const
+      HYBRID_REQUIRES(mutex_);
   // The session as it was when it was first looked at; and with the changes since.
   ReadCache& cache() HYBRID_REQUIRES(mutex_);
   UpdateView& view() HYBRID_REQUIRES(mutex_);

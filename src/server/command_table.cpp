@@ -73,7 +73,7 @@ constexpr Command kCommands[] = {
     {"sscan",       -3, kRead,                    kOneKey,       sscan,            "set", "Members, in parts"},
 
     // --- keys
-    {"copy",        -3, kWrite | kAllKeys,                   kTwoKeys,      copy,             "generic", "Copies a key"},
+    {"copy",        -3, kWrite | kAllKeys,        kTwoKeys,      copy,             "generic", "Copies a key"},
     {"del",         -2, kWrite,                   kAllArguments, del,              "generic", "Deletes keys"},
     {"exists",      -2, kRead | kFast,            kAllArguments, exists,           "generic", "How many of these exist"},
     {"expire",      -3, kWrite | kFast,           kOneKey,       expire,           "generic", "Lets a key expire in so many s"},
@@ -112,7 +112,7 @@ constexpr Command kCommands[] = {
 
     // --- messages
     {"psubscribe",   -2, kSubscribed | kNotInScript, kNoKey, psubscribe,   "pubsub", "Listens to channels that match"},
-    {"publish",       3, kFast | kAdmin,                      kNoKey, publish,      "pubsub", "Sends a message"},
+    {"publish",       3, kFast | kAdmin,             kNoKey, publish,      "pubsub", "Sends a message"},
     {"pubsub",       -2, kRead,                      kNoKey, pubsub,       "pubsub", "Who listens to what"},
     {"punsubscribe", -1, kSubscribed | kNotInScript, kNoKey, punsubscribe, "pubsub", "Listens no more"},
     {"subscribe",    -2, kSubscribed | kNotInScript, kNoKey, subscribe,    "pubsub", "Listens to channels"},

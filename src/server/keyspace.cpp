@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/attributes.hpp"
 #include "base/digest.hpp"
 
 #include "server/transaction.hpp"
@@ -11,19 +12,6 @@ namespace hybrid::server {
 namespace {
 
 constexpr std::string_view kUnnamed = "\xc0";  // nil
-
-template <class T>
-std::string encoded(const T& value) {
-  Buffer buffer;
-  Encoder out{buffer};
-  encode(out, value);
-  return std::string{buffer.view()};
-}
-
-const std::string& served_key() {
-  static const std::string key = encoded(Attribute::served);
-  return key;
-}
 
 }  // namespace
 
@@ -250,13 +238,13 @@ bool Object::contains(std::string_view field) const {
 
 std::optional<Served> Object::served() const {
   Buffer value;
-  if (!must(session_.backend()->get(served_key(), value))) return std::nullopt;
+  if (!must(session_.backend()->get(attribute_key(Attribute::served), value))) return std::nullopt;
   return parse_served(value.view());
 }
 
 Type Object::type() const {
   Buffer value;
-  if (must(session_.backend()->get(served_key(), value))) {
+  if (must(session_.backend()->get(attribute_key(Attribute::served), value))) {
     if (const auto type = type_of(value.view())) return *type;
   }
   // Made by a C++ program.

@@ -1,10 +1,9 @@
 #include "server/transaction.hpp"
 
-#include <array>
 #include <chrono>
-#include <iterator>
 #include <utility>
 
+#include "base/attributes.hpp"
 #include "base/no_session.hpp"
 #include "server/reply_error.hpp"
 
@@ -14,8 +13,6 @@ namespace {
 // Longer than any script runs.
 constexpr auto kMayExpireWithin = std::chrono::minutes{1};
 
-constexpr Attribute kAttributes[] = {Attribute::deadline, Attribute::served, Attribute::web};
-
 }  // namespace
 
 class Snapshot final : public SessionBackend {
@@ -23,28 +20,6 @@ class Snapshot final : public SessionBackend {
   using Entries = std::map<std::string, std::string, std::less<>>;
 
   Snapshot(Entries entries, const SessionInfo& info) : entries_(std::move(entries)), info_(info) {}
-
-  // What there is after `changes`, as changes of nothing, which refer into this object.
-  std::vector<Change> changed_by(std::span<const Change> changes) {
-    for (const Change& change : changes) {
-      switch (change.kind) {
-        case Change::Kind::set:
-          entries_.insert_or_assign(std::string{change.key}, std::string{change.value});
-          break;
-        case Change::Kind::erase:
-          if (const auto found = entries_.find(change.key); found != entries_.end())
-            entries_.erase(found);
-          break;
-        case Change::Kind::clear:
-          std::erase_if(entries_,
-                        [](const auto& entry) { return !detail::is_attribute(entry.first); });
-      }
-    }
-    std::vector<Change> all;
-    for (const auto& [key, value] : entries_)
-      all.push_back({.kind = Change::Kind::set, .key = key, .value = value});
-    return all;
-  }
 
   std::string session_id() const override { return {}; }
   Result<bool> get(std::string_view key, Buffer& value) override {
@@ -147,28 +122,29 @@ void Transaction::forget_gone() {
 }
 
 Result<void> Transaction::commit(Touched& touched) {
-  const std::vector<Change> changes = touched.view->finish();
   if (touched.is_to_bury && !touched.exists) buried_.bury(touched.sid);
-  if (!touched.exists) return touched.existed ? provider_.destroy(touched.sid) : Result<void>{};
+  if (!touched.exists) {
+    touched.view->abandon();
+    return touched.existed ? provider_.destroy(touched.sid) : Result<void>{};
+  }
+  std::vector<std::pair<std::string, std::string>> whole;  // if it may have expired
+  if (touched.snapshot != nullptr && !touched.was_removed) whole = must(touched.view->entries());
+  const std::vector<Change> changes = touched.view->finish();
   if (changes.empty() && !touched.was_removed) return {};
+
   std::vector<Change> all;
-  std::array<std::string, std::size(kAttributes)> attributes;
   if (touched.existed && !touched.was_removed) {
     auto applied = touched.session->apply(changes, std::nullopt);
     if (applied || applied.error().code() != Errc::session_gone) return applied;
     // It has expired meanwhile. Nobody but a C++ program has ended what was not to expire.
     if (touched.snapshot == nullptr) return {};
-    all = touched.snapshot->changed_by(changes);
+    for (const auto& [key, value] : whole)
+      all.push_back({.kind = Change::Kind::set, .key = key, .value = value});
   } else {
     if (touched.existed) {
       all.push_back({.kind = Change::Kind::clear});
-      for (std::size_t i = 0; i < attributes.size(); ++i) {
-        Buffer key;
-        Encoder out{key};
-        encode(out, kAttributes[i]);
-        attributes[i] = key.view();
-        all.push_back({.kind = Change::Kind::erase, .key = attributes[i]});
-      }
+      for (const Attribute attribute : kAttributes)
+        all.push_back({.kind = Change::Kind::erase, .key = attribute_key(attribute)});
     }
     all.insert(all.end(), changes.begin(), changes.end());
   }
