@@ -7,7 +7,6 @@
 
 #include "base/assert.hpp"
 #include "base/bytes.hpp"
-#include "base/crc32c.hpp"
 
 namespace hybrid::store {
 namespace {
@@ -15,7 +14,35 @@ namespace {
 constexpr std::uint64_t kCacheLine = 64;
 constexpr std::uint64_t kPrefetchedLinesMax = 16;
 
-std::uint32_t tag_of(std::string_view key) { return crc32c(as_bytes(key)); }
+template <class Word>
+std::uint64_t load(const char* at) {
+  Word word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// A hash of the key, which stays in memory. By folded multiplication, as in wyhash (Wang Yi, 2019): most keys take two.
+std::uint32_t tag_of(std::string_view key) {
+  const auto fold = [](std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const auto product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  };
+  constexpr std::uint64_t kMix = 0xa076'1d64'78bd'642f;
+  constexpr std::uint64_t kEnd = 0xe703'7ed1'a0b4'28db;
+  const char* at = key.data();
+  std::size_t left = key.size();
+  std::uint64_t hash = left;
+  for (; left > 8; left -= 8, at += 8) hash = fold(hash ^ load<std::uint64_t>(at), kMix);
+  std::uint64_t last = 0;
+  if (left >= 4) {  // both ends, which may overlap
+    last = load<std::uint32_t>(at) | load<std::uint32_t>(at + left - 4) << 32;
+  } else if (left > 0) {
+    last = load<std::uint8_t>(at) | load<std::uint8_t>(at + left / 2) << 8 |
+           load<std::uint8_t>(at + left - 1) << 16;
+  }
+  return static_cast<std::uint32_t>(fold(hash ^ last, kEnd) >> 32);
+}
 
 // The allocator hands out multiples of 16, less its own 8: what would be lost anyway becomes slack. Large blocks get
 // an eighth more, so that growing them by many small changes costs each change a constant.
@@ -61,38 +88,49 @@ void PackedBlock::prefetch(std::uint64_t place) {
 }
 
 PackedBlock::Entry PackedBlock::entry_at(std::uint32_t offset) const {
-  const std::byte* const start = memory_.get() + offset;
-  const std::byte* at = start;
+  const std::byte* at = memory_.get() + offset;
   const std::size_t key = read_varint(at);
   const std::size_t value = read_varint(at);
   const char* const chars = reinterpret_cast<const char*>(at);
-  return {.key = {chars, key},
-          .value = {chars + key, value},
-          .bytes = static_cast<std::size_t>(at - start) + key + value};
+  return {.key = {chars, key}, .value = {chars + key, value}};
 }
 
-std::optional<std::size_t> PackedBlock::slot_of(std::uint32_t tag, std::string_view key) const {
+// By multiplying instead of branching: no processor can guess which half a tag is in.
+std::size_t PackedBlock::lower_bound(std::span<const SmallSlot> slots, std::uint16_t tag) {
+  if (slots.empty()) return 0;
+  std::size_t first = 0;
+  for (std::size_t count = slots.size(); count > 1;) {
+    const std::size_t half = count / 2;
+    first += static_cast<std::size_t>(slots[first + half - 1].tag < tag) * half;
+    count -= half;
+  }
+  return first + static_cast<std::size_t>(slots[first].tag < tag);
+}
+
+std::optional<PackedBlock::Found> PackedBlock::look_up(std::uint32_t tag,
+                                                       std::string_view key) const {
   if (small()) {
     const auto small_tag = static_cast<std::uint16_t>(tag);
     const std::span slots = small_slots();
-    for (auto slot = std::ranges::lower_bound(slots, small_tag, {}, &SmallSlot::tag);
-         slot != slots.end() && slot->tag == small_tag; ++slot) {
-      if (entry_at(slot->offset).key == key) return static_cast<std::size_t>(slot - slots.begin());
+    for (std::size_t i = lower_bound(slots, small_tag);
+         i < slots.size() && slots[i].tag == small_tag; ++i) {
+      if (const Entry entry = entry_at(slots[i].offset); entry.key == key) return Found{i, entry};
     }
     return std::nullopt;
   }
   const std::span slots = large_slots();
   for (std::size_t i = home(tag, slots.size()); slots[i].offset != 0; i = after(i, slots.size())) {
-    if (slots[i].tag == tag && entry_at(slots[i].offset).key == key) return i;
+    if (slots[i].tag != tag) continue;
+    if (const Entry entry = entry_at(slots[i].offset); entry.key == key) return Found{i, entry};
   }
   return std::nullopt;
 }
 
 std::optional<std::string_view> PackedBlock::find(std::string_view key) const {
   if (!memory_) return std::nullopt;
-  const auto slot = slot_of(tag_of(key), key);
-  if (!slot) return std::nullopt;
-  return entry_at(offset_in(*slot)).value;
+  const auto found = look_up(tag_of(key), key);
+  if (!found) return std::nullopt;
+  return found->entry.value;
 }
 
 std::size_t PackedBlock::room_for(std::string_view key, std::string_view value) const {
@@ -224,37 +262,36 @@ void PackedBlock::set(std::string_view key, std::string_view value) {
 bool PackedBlock::try_set(std::string_view key, std::string_view value) {
   if (!memory_) return false;
   const std::uint32_t tag = tag_of(key);
-  const auto slot = slot_of(tag, key);
+  const auto found = look_up(tag, key);
   const std::size_t needed = entry_bytes(key.size(), value.size());
-  if (!slot) {
+  if (!found) {
     if (!has_room(needed, 1)) return false;
     add_slot(tag, add_entry(key, value));
     header().content_bytes += static_cast<std::uint32_t>(key.size() + value.size());
     return true;
   }
-  const Entry entry = entry_at(offset_in(*slot));
-  if (entry.value.size() == value.size()) {
-    std::memcpy(const_cast<char*>(entry.value.data()), value.data(), value.size());
+  const std::string_view replaced = found->entry.value;
+  if (replaced.size() == value.size()) {
+    std::memcpy(const_cast<char*>(replaced.data()), value.data(), value.size());
     return true;
   }
   if (!has_room(needed, 0)) return false;
   header().content_bytes += static_cast<std::uint32_t>(value.size());
-  header().content_bytes -= static_cast<std::uint32_t>(entry.value.size());
+  header().content_bytes -= static_cast<std::uint32_t>(replaced.size());
   const std::uint32_t offset = add_entry(key, value);
   if (small())
-    small_slots()[*slot].offset = static_cast<std::uint16_t>(offset);
+    small_slots()[found->slot].offset = static_cast<std::uint16_t>(offset);
   else
-    large_slots()[*slot].offset = offset;
+    large_slots()[found->slot].offset = offset;
   return true;
 }
 
 void PackedBlock::erase(std::string_view key) {
   if (!memory_) return;
-  const auto slot = slot_of(tag_of(key), key);
-  if (!slot) return;
-  const Entry entry = entry_at(offset_in(*slot));
-  header().content_bytes -= static_cast<std::uint32_t>(entry.key.size() + entry.value.size());
-  erase_slot(*slot);
+  const auto found = look_up(tag_of(key), key);
+  if (!found) return;
+  header().content_bytes -= static_cast<std::uint32_t>(key.size() + found->entry.value.size());
+  erase_slot(found->slot);
 }
 
 void PackedBlock::clear() {

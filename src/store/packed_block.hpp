@@ -77,7 +77,10 @@ class PackedBlock {
   struct Entry {
     std::string_view key;
     std::string_view value;
-    std::size_t bytes;  // with its lengths
+  };
+  struct Found {
+    std::size_t slot;
+    Entry entry;
   };
   struct Free {
     void operator()(std::byte* memory) const { std::free(memory); }
@@ -104,11 +107,10 @@ class PackedBlock {
     }
   }
   Entry entry_at(std::uint32_t offset) const;
-  // Which slot is the key's; nothing if it is absent. There is memory.
-  std::optional<std::size_t> slot_of(std::uint32_t tag, std::string_view key) const;
-  std::uint32_t offset_in(std::size_t slot) const {
-    return small() ? small_slots()[slot].offset : large_slots()[slot].offset;
-  }
+  // The first slot whose tag is not below `tag`.
+  static std::size_t lower_bound(std::span<const SmallSlot> slots, std::uint16_t tag);
+  // Where the key is; nothing if it is absent. There is memory.
+  std::optional<Found> look_up(std::uint32_t tag, std::string_view key) const;
   bool has_room(std::size_t bytes, std::size_t keys) const;
   // How many bytes are free between the directory and the entries.
   std::size_t free_bytes() const;

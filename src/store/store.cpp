@@ -328,14 +328,13 @@ Result<Session> EmbeddedStore::put(std::string_view sid, std::span<const Change>
 
 Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
   if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
-  return find(table_->find(digest_of(sid)), sid);
+  return find(table_->find(digest_of(sid)), sid, now());
 }
 
-std::optional<Session> EmbeddedStore::find(EntryRef entry, std::string_view sid) {
+std::optional<Session> EmbeddedStore::find(EntryRef entry, std::string_view sid, Millis now) {
   if (!entry) return std::nullopt;
   {
     const SpinLockGuard data{entry->data};
-    const Millis now = this->now();
     if (!alive(*entry, now)) return std::nullopt;
     table_->touch(*entry, now);
   }
@@ -358,8 +357,9 @@ Result<std::vector<std::optional<Session>>> EmbeddedStore::find_many(
       table_->prefetch_slot(digests[i]);
     }
     for (std::size_t i = 0; i < batch.size(); ++i) table_->prefetch_entry(digests[i]);
+    const Millis now = this->now();
     for (std::size_t i = 0; i < batch.size(); ++i)
-      found.push_back(find(table_->find(digests[i]), batch[i]));
+      found.push_back(find(table_->find(digests[i]), batch[i], now));
   }
   return found;
 }
