@@ -130,6 +130,7 @@ class Decoder {
     const char* text = nullptr;  // string, bytes
   };
   struct Visitor;
+  static std::optional<Token> lone_scalar(std::string_view encoded);
   const Token& next() const;
 
   // A lone scalar, by far the commonest value, needs no allocation.

@@ -33,6 +33,12 @@ std::string to_base64url(std::span<const std::byte> bytes) {
   return text;
 }
 
+bool has_base64url_digits_only(std::string_view text) {
+  std::uint8_t all = 0;
+  for (const char c : text) all |= kValues[static_cast<unsigned char>(c)];
+  return (all & kNoDigit) == 0;
+}
+
 std::optional<std::vector<std::byte>> parse_base64url(std::string_view text) {
   std::vector<std::byte> bytes;
   bytes.reserve(text.size() * 6 / 8);

@@ -13,6 +13,7 @@ namespace hybrid {
 std::string to_base64url(std::span<const std::byte> bytes);
 
 // Only what to_base64url() writes: bits that belong to no byte are 0, or there would be several texts for the same bytes.
+bool has_base64url_digits_only(std::string_view text);
 std::optional<std::vector<std::byte>> parse_base64url(std::string_view text);
 
 }  // namespace hybrid

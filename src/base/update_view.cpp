@@ -17,6 +17,9 @@ std::unexpected<Error> finished() {
 
 }  // namespace
 
+// One is made for each update: beyond this malloc() takes several times as long.
+static_assert(sizeof(UpdateView) <= 1000);
+
 std::vector<Change> UpdateView::finish() {
   const MutexLock lock{mutex_};
   session_ = nullptr;
@@ -46,6 +49,7 @@ UpdateView::Pending* UpdateView::find(std::string_view key) {
 // If it throws, nothing was changed.
 void UpdateView::put(const Change& change) {
   constexpr std::size_t kLookedThrough = 16;
+  constexpr std::size_t kRoomMin = 4;
   const bool erased = change.kind == Change::Kind::erase;
   if (Pending* const pending = find(change.key)) {
     if (!erased) pending->value = change.value;
@@ -57,7 +61,7 @@ void UpdateView::put(const Change& change) {
   std::memcpy(chars, change.key.data(), change.key.size());
   const std::string_view key{chars, change.key.size()};
   const std::size_t size = pending_.size();
-  if (size == pending_.capacity()) pending_.reserve(std::max(kLookedThrough, 2 * size));
+  if (size == pending_.capacity()) pending_.reserve(std::max(kRoomMin, 2 * size));
   if (size >= kLookedThrough) {
     for (std::size_t i = places_.size(); i < size; ++i) places_.emplace(pending_[i].key, i);
     places_.emplace(key, size);

@@ -56,7 +56,7 @@ class UpdateView final : public SessionBackend {
   mutable Mutex mutex_;
   SessionBackend* session_ HYBRID_GUARDED_BY(mutex_);  // null once finished
   // What most updates need comes from here, without an allocation.
-  std::array<std::byte, 1536> first_;
+  std::array<std::byte, 720> first_;
   std::pmr::monotonic_buffer_resource memory_ HYBRID_GUARDED_BY(mutex_){first_.data(),
                                                                         first_.size()};
   std::pmr::vector<Pending> pending_ HYBRID_GUARDED_BY(mutex_){&memory_};  // one for each key

@@ -1,6 +1,7 @@
 #include "hybrid/http/cookie.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace hybrid::http {
 namespace {
@@ -23,10 +24,15 @@ bool is_token(std::string_view text) {
 }
 
 // cookie-octet, of RFC 6265, section 4.1.1.
+constexpr std::array<bool, 256> kIsOctet = [] {
+  std::array<bool, 256> is_octet{};
+  for (std::size_t c = 0x21; c < 0x7f; ++c)
+    is_octet[c] = c != '"' && c != ',' && c != ';' && c != '\\';
+  return is_octet;
+}();
+
 bool is_value(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
-  });
+  return std::ranges::all_of(text, [](char c) { return kIsOctet[static_cast<unsigned char>(c)]; });
 }
 
 bool is_attribute_value(std::string_view text) {

@@ -3,12 +3,12 @@
 
 #include <array>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "hybrid/session.hpp"
@@ -59,7 +59,7 @@ class ReadCache final : public SessionBackend {
   // What most requests read needs no other memory.
   std::array<std::byte, 384> first_;
   std::pmr::monotonic_buffer_resource memory_{first_.data(), first_.size()};
-  std::pmr::unordered_map<std::string_view, std::optional<std::string_view>> values_{&memory_};
+  std::pmr::map<std::string_view, std::optional<std::string_view>> values_{&memory_};
 };
 
 }  // namespace hybrid::http

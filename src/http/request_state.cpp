@@ -427,6 +427,11 @@ void RequestState::add_renewal(const Renewal& renewal, std::vector<Change>& chan
 Result<std::optional<std::string>> RequestState::finish() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
+  if (view_ == nullptr && !renewal_is_due_ && cookie_ == CookieIs::kept) {  // it was read at most
+    finished_ = true;
+    drop_view();
+    return std::nullopt;
+  }
   auto committed = commit(Make::if_needed, Renew::if_due);
   // It has ended meanwhile, by another request's log-out, or its time is over. What comes late does not bring it back.
   const bool has_ended = !committed && committed.error().code() == Errc::session_gone;

@@ -21,10 +21,7 @@ Digest code_of(std::string_view sid, std::string_view cookie_name, std::string_v
 }  // namespace
 
 bool is_session_id(std::string_view text) {
-  return text.size() == kSidBytes && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                  c == '-' || c == '_';
-         });
+  return text.size() == kSidBytes && has_base64url_digits_only(text);
 }
 
 std::string cookie_value(std::string_view sid, std::string_view cookie_name,

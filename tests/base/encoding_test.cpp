@@ -11,6 +11,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <random>
 #include <set>
 #include <span>
 #include <string>
@@ -622,6 +623,39 @@ TEST(Decoder, RefusesAStringThatIsCutOrFollowedByMore) {
     // All of the lengths near the ends, where the header is cut, too.
     for (std::size_t kept = 0; kept < bytes.size(); kept += kept < 40 ? 1 : 997)
       EXPECT_EQ(Decoder{bytes.substr(0, kept)}.kind(), Kind::other) << kept << " of " << size;
+  }
+}
+
+// What a decoder that begins here says of the next value.
+std::string described(Decoder in) {
+  std::string text = std::to_string(static_cast<int>(in.kind()));
+  if (Decoder at = in; const auto value = at.boolean()) text += *value ? " true" : " false";
+  if (Decoder at = in; const auto value = at.integer()) text += ' ' + std::to_string(*value);
+  if (Decoder at = in; const auto value = at.unsigned_integer())
+    text += " +" + std::to_string(*value);
+  if (Decoder at = in; const auto value = at.real()) text += " real " + std::to_string(*value);
+  if (Decoder at = in; const auto value = at.string()) text += " '" + std::string{*value} + "'";
+  return text;
+}
+
+// Alone, most are not read by the parser.
+TEST(Decoder, ReadsAValueAloneAsItDoesWithinAList) {
+  std::mt19937 random{1};
+  for (int header = 0; header < 256; ++header) {
+    for (std::size_t more = 0; more < 40; ++more) {
+      for (const bool is_small : {false, true}) {
+        std::string bytes(1, static_cast<char>(header));
+        for (std::size_t i = 0; i < more; ++i) bytes += static_cast<char>(random());
+        // So that lengths of strings fit now and then.
+        if (is_small && more > 1) bytes.replace(1, std::min<std::size_t>(more, 4), 4, '\0');
+        if (is_small && more > 1)
+          bytes[header == 0xd9 ? 1 : 2] = static_cast<char>(more - (header == 0xd9 ? 1 : 2));
+        const std::string list = '\x91' + bytes;
+        Decoder in_list{list};
+        static_cast<void>(in_list.array());
+        EXPECT_EQ(described(Decoder{bytes}), described(in_list)) << ::testing::PrintToString(bytes);
+      }
+    }
   }
 }
 
