@@ -138,7 +138,13 @@ void Connection::begin() noexcept {
 }
 
 void Connection::on_ready(std::uint32_t events) {
+  defers_ = true;
   guarded([this, events] { handle(events); });
+  defers_ = false;
+}
+
+void Connection::send_deferred() noexcept {
+  guarded([] {});
 }
 
 bool Connection::settle() noexcept {
@@ -264,7 +270,7 @@ void Connection::feed_left() {
 
 void Connection::finish_call() {
   const auto sends = [this] { return phase_ == Phase::open || phase_ == Phase::draining; };
-  if (sends() && !blocked_ && sent_end_ < allowed_end_) send();
+  if (sends() && !blocked_ && sent_end_ < allowed_end_) defers_ ? loop_->send_soon(*this) : send();
   const bool is_added_to = output_end() > finished_end_;
   if (sends() && is_added_to && finished_end_ > sent_end_ + loop_->limits().output_bytes_max) {
     loop_->log(

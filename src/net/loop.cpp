@@ -16,8 +16,10 @@ namespace {
 constexpr std::chrono::milliseconds kTick{250};
 // How often the poller is asked again before others have their turn, while many sockets are ready.
 constexpr int kRoundsMax = 4;
+// How many connections are served before their answers are sent.
+constexpr std::size_t kServedTogether = 32;
 constexpr std::size_t kBufferBytesMin = 4096;
-constexpr std::size_t kBufferBytesMax = std::size_t{256} << 10;
+constexpr std::size_t kBufferBytesMax = std::size_t{64} << 10;
 constexpr std::size_t kConnectionsRoomMin = 64;
 
 using Executor = boost::asio::io_context::executor_type;
@@ -105,6 +107,7 @@ void Loop::turn(Function function) noexcept {
   } catch (...) {
     log({"a function that was posted to a loop threw an exception"});
   }
+  send_deferred();
   settle();
 }
 
@@ -121,6 +124,7 @@ void Loop::adopt(Connection::Parts parts) {
     const std::size_t room = std::max(kConnectionsRoomMin, 2 * connections_.capacity());
     scheduled_.reserve(room);
     settling_.reserve(room);
+    unsent_.reserve(room);
     connections_.reserve(room);
   }
   const std::shared_ptr<Connection> connection{
@@ -148,11 +152,19 @@ void Loop::wait_for_sockets() {
 void Loop::serve_sockets() {
   for (int round = 0; round < kRoundsMax; ++round) {
     const std::span<const epoll_event> events = poller_.ready();
-    turn([events] {
-      for (const epoll_event& event : events) Poller::pollable(event).on_ready(event.events);
+    turn([this, events] {
+      for (const epoll_event& event : events) {
+        Poller::pollable(event).on_ready(event.events);
+        if (unsent_.size() == kServedTogether) send_deferred();
+      }
     });
     if (events.size() < 2) break;
   }
+}
+
+void Loop::send_deferred() noexcept {
+  for (Connection* const connection : unsent_) connection->send_deferred();
+  unsent_.clear();
 }
 
 void Loop::schedule(Connection& connection) noexcept {

@@ -68,6 +68,9 @@ class Loop final : public std::enable_shared_from_this<Loop> {
   void give_back_buffer(std::string& from);
   // Connection::settle() is called before this turn ends, or in the next if it was called in this one already.
   void schedule(Connection& connection) noexcept;
+  // Connection::send_deferred() is called in this turn: once others have been served, too, so that a peer of many connections is woken
+  // by the first of their answers and finds the rest.
+  void send_soon(Connection& connection) noexcept { unsent_.push_back(&connection); }
   void add_deadline();
   void remove_deadline() { --deadlines_; }
 
@@ -79,6 +82,7 @@ class Loop final : public std::enable_shared_from_this<Loop> {
   void turn(Function function) noexcept;
   void wait_for_sockets();
   void serve_sockets();
+  void send_deferred() noexcept;
   void settle() noexcept;
   void remove(Connection& connection);
   void arm_tick();
@@ -88,12 +92,13 @@ class Loop final : public std::enable_shared_from_this<Loop> {
   SteadyClock::time_point now_ = SteadyClock::now();
   Poller poller_;
   std::unique_ptr<char[]> read_buffer_;
-  std::array<std::string, 8> spare_buffers_;  // the first spare_buffers_count_ of them
+  std::array<std::string, 32> spare_buffers_;  // the first spare_buffers_count_ of them
   std::size_t spare_buffers_count_ = 0;
   std::vector<std::shared_ptr<Connection>> connections_;
-  // Both with room for all connections, so that schedule() cannot fail.
+  // All with room for all connections, so that schedule() and send_soon() cannot fail.
   std::vector<Connection*> scheduled_;
   std::vector<Connection*> settling_;
+  std::vector<Connection*> unsent_;
   std::size_t deadlines_ = 0;  // connections that have one
   bool ticking_ = false;
   bool draining_ = false;

@@ -38,13 +38,14 @@ void Entry::set_deadline(Millis deadline) {
 }
 
 const std::string* Entry::renamed_to() {
-  const Chunk::Names* const names = chunk().names.load(std::memory_order_acquire);
-  return names != nullptr ? (*names)[slot].get() : nullptr;
+  if (!has_other_name) return nullptr;
+  return (*chunk().names.load(std::memory_order_acquire))[slot].get();
 }
 
 void Entry::set_renamed_to(std::unique_ptr<std::string> sid) {
-  Chunk::Names* const names = chunk().names.load(std::memory_order_acquire);
-  if (names != nullptr) (*names)[slot] = std::move(sid);
+  if (!has_other_name && sid == nullptr) return;
+  has_other_name = sid != nullptr;
+  (*chunk().names.load(std::memory_order_acquire))[slot] = std::move(sid);
 }
 
 EntryRef::~EntryRef() {
@@ -251,7 +252,7 @@ Chunk& Table::add_chunk() {
   chunk.table = this;
   chunk.floors = &group.floors[place];
   for (std::size_t i = 0; i < Chunk::kEntries; ++i) {
-    chunk.entries[i].slot = static_cast<std::uint16_t>(i);
+    chunk.entries[i].slot = static_cast<std::uint8_t>(i);
     chunk.entries[i].die(State::dead);
   }
   ++chunks_;

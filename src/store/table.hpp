@@ -53,7 +53,8 @@ struct alignas(64) Entry {
   std::atomic<std::uint32_t> references{0};  // the index's and each EntryRef's; 0: free
   SmallMutex writer;
   SpinLock data;
-  std::uint16_t slot = 0;                  // in its chunk
+  std::uint8_t slot = 0;                   // in its chunk
+  bool has_other_name = false;             // see renamed_to(); written under writer and data
   State state = State::dead;               // written under writer and data
   std::atomic<bool> has_deadline = false;  // see deadline(); written under writer and data
   Digest digest;                           // written under writer, data and the shard's lock
@@ -116,6 +117,8 @@ struct Chunk {
   static constexpr std::size_t kEntries = 256;
   using Names = std::array<std::unique_ptr<std::string>, kEntries>;
   using Deadlines = std::array<std::atomic<Millis>, kEntries>;
+
+  static_assert(kEntries == std::numeric_limits<decltype(Entry::slot)>::max() + 1);
 
   Chunk() = default;
   Chunk(const Chunk&) = delete;
