@@ -96,6 +96,7 @@ struct Client::Request {
   std::span<const std::string_view> arguments;
   std::size_t end;                      // in the input
   std::optional<Session> session = {};  // of its key, if it is known
+  bool session_may_have_ended = false;  // by a request that came with it
 };
 
 // One for each thread: a client that is silent keeps none of it.
@@ -212,9 +213,12 @@ void Client::find_sessions(Batch& batch) {
 std::size_t Client::execute(Batch& batch, std::string& output, std::size_t output_bytes_max,
                             SteadyClock::time_point until) {
   std::size_t count = 0;
+  bool wrote = false;
   for (Request& request : batch.requests) {
+    request.session_may_have_ended = wrote;
     execute(request, output);
     request.session.reset();
+    wrote = wrote || request.command == nullptr || request.command->has(kWrite);
     ++count;
     if (quits_ || output.size() > output_bytes_max) break;
     const bool may_take_long = request.command != nullptr && !request.command->has(kFast);
@@ -329,7 +333,8 @@ void Client::run_locked(Request& request, std::string& output) {
   if (names_one) {
     const Key key{.database = database_,
                   .name = arguments[static_cast<std::size_t>(command.keys.first)]};
-    if (request.session) keys.offer(key.name, std::move(*request.session));
+    if (request.session)
+      keys.offer(key.name, std::move(*request.session), request.session_may_have_ended);
     const KeyLocks::Guard guard{service_.locks(), key};
     return run(command, arguments, keys, output, output_bytes_max);
   }

@@ -121,7 +121,10 @@ void exists(Call& call) {
 void touch(Call& call) {
   std::int64_t count = 0;
   for (std::size_t i = 1; i < call.size(); ++i) {
-    if (call.keys.find(call.key(i))) ++count;
+    const auto object = call.keys.find(call.key(i));
+    if (!object) continue;
+    must(object->session().backend()->touch());
+    ++count;
   }
   call.reply.integer(count);
 }

@@ -46,14 +46,15 @@ std::string sid_of(const Key& key) {
 
 namespace {
 
-// Of what Attribute::served holds; the rest is passed over.
+// Of what Attribute::served holds, see Changes::set_served(): its last bytes are the type and the database.
 std::optional<Type> type_of(std::string_view value) {
-  Decoder in{value};
-  const auto size = in.array();
-  if (!size || *size != 3 || !in.string()) return std::nullopt;
-  const auto type = in.unsigned_integer();
-  if (!type || *type > static_cast<std::uint8_t>(Type::set)) return std::nullopt;
-  return static_cast<Type>(*type);
+  constexpr char kArrayOf3 = '\x93';
+  constexpr std::size_t kBytesMin = 4;
+  if (value.size() < kBytesMin || value[0] != kArrayOf3) return std::nullopt;
+  const auto type = static_cast<std::uint8_t>(value[value.size() - 2]);
+  const auto database = static_cast<std::uint8_t>(value[value.size() - 1]);
+  if (type > static_cast<std::uint8_t>(Type::set) || database >= kDatabases) return std::nullopt;
+  return static_cast<Type>(type);
 }
 
 }  // namespace
@@ -273,8 +274,10 @@ std::optional<Session> Keyspace::find_session(std::string_view sid) {
   if (offered_ && offered_sid_ == sid) {
     const Session offered = std::move(*offered_);
     offered_.reset();
-    // It may have ended since, or have got another name.
-    if (offered.backend()->has_id(sid) && offered.backend()->touch()) return offered;
+    // It may have got another name since. If it has ended, whoever reads it is told (KeyGone), which is dear: not where that is likely.
+    const bool is_good =
+        offered.backend()->has_id(sid) && (!offered_may_have_ended_ || offered.backend()->touch());
+    if (is_good) return offered;
   }
   return must(provider_.find(sid));
 }

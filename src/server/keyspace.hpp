@@ -136,8 +136,9 @@ class Keyspace {
       : provider_(provider), transaction_(&transaction) {}
 
   // What was found for `sid` before its key was locked. If that is still so find() need not look again.
-  void offer(std::string_view sid, Session&& session) {
+  void offer(std::string_view sid, Session&& session, bool may_have_ended) {
     offered_sid_ = sid;
+    offered_may_have_ended_ = may_have_ended;
     offered_.emplace(std::move(session));
   }
 
@@ -176,6 +177,7 @@ class Keyspace {
   Provider& provider_;
   Transaction* transaction_ = nullptr;
   std::string_view offered_sid_;
+  bool offered_may_have_ended_ = false;
   std::optional<Session> offered_;
 };
 

@@ -328,17 +328,17 @@ Result<Session> EmbeddedStore::put(std::string_view sid, std::span<const Change>
 
 Result<std::optional<Session>> EmbeddedStore::find(std::string_view sid) {
   if (auto checked = check_call(sid); !checked) return std::unexpected(checked.error());
-  return find(table_->find(digest_of(sid)), sid, now());
+  EntryRef entry = table_->find(digest_of(sid));
+  if (!lives(entry, now())) return std::nullopt;
+  return handle(std::move(entry), sid);
 }
 
-std::optional<Session> EmbeddedStore::find(EntryRef entry, std::string_view sid, Millis now) {
-  if (!entry) return std::nullopt;
-  {
-    const SpinLockGuard data{entry->data};
-    if (!alive(*entry, now)) return std::nullopt;
-    table_->touch(*entry, now);
-  }
-  return handle(std::move(entry), sid);
+bool EmbeddedStore::lives(const EntryRef& entry, Millis now) {
+  if (!entry) return false;
+  const SpinLockGuard data{entry->data};
+  if (!alive(*entry, now)) return false;
+  table_->touch(*entry, now);
+  return true;
 }
 
 Result<std::vector<std::optional<Session>>> EmbeddedStore::find_many(
@@ -350,6 +350,7 @@ Result<std::vector<std::optional<Session>>> EmbeddedStore::find_many(
   std::vector<std::optional<Session>> found;
   found.reserve(sids.size());
   std::array<Digest, kInFlight> digests;
+  using Handles = std::array<std::optional<StoreSession>, kInFlight>;
   for (; found.size() < sids.size();) {
     const auto batch = sids.subspan(found.size(), std::min(kInFlight, sids.size() - found.size()));
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -358,8 +359,17 @@ Result<std::vector<std::optional<Session>>> EmbeddedStore::find_many(
     }
     for (std::size_t i = 0; i < batch.size(); ++i) table_->prefetch_entry(digests[i]);
     const Millis now = this->now();
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      found.push_back(find(table_->find(digests[i]), batch[i], now));
+    // In one piece of memory: malloc() has few pieces of one size at hand.
+    const auto handles = std::make_shared<Handles>();
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      EntryRef entry = table_->find(digests[i]);
+      if (!lives(entry, now)) {
+        found.emplace_back();
+        continue;
+      }
+      StoreSession& session = (*handles)[i].emplace(*this, std::move(entry), batch[i]);
+      found.emplace_back(Session{std::shared_ptr<SessionBackend>{handles, &session}});
+    }
   }
   return found;
 }

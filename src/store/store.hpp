@@ -121,7 +121,8 @@ class EmbeddedStore final : public Provider {
   Result<CommitLog::Place> log_new(Entry& entry, std::span<const Change> changes, Millis now);
   // A handle that watches; nothing if no session lives there.
   std::optional<Session> look_at(Entry& place);
-  std::optional<Session> find(EntryRef entry, std::string_view sid, Millis now);
+  // Whether a session lives there, which is then touched.
+  bool lives(const EntryRef& entry, Millis now);
   Result<CommitLog::Place> log(std::string_view record, Millis now,
                                CommitLog::AppendOptions options = {});
   Result<void> acknowledge(const CommitLog::Place& place);
