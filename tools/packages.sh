@@ -4,7 +4,7 @@
 packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libmsgpack-cxx-dev)
 packages_for_examples=(libcpp-httplib-dev)
 packages_for_adapters=(libcpp-httplib-dev libboost-dev libpoco-dev)  # of hybrid::http
-packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev liblua5.1-0-dev lua-cjson lua-cjson-dev)
+packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev liblua5.1-0-dev lua-cjson lua-cjson-dev)
 packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
   xfsprogs fiu-utils valgrind)
 packages_for_bench=(libbenchmark-dev)

@@ -138,17 +138,19 @@ void Connection::begin() noexcept {
 }
 
 void Connection::on_ready(std::uint32_t events) {
-  defers_ = true;
   guarded([this, events] { handle(events); });
-  defers_ = false;
 }
 
 void Connection::send_deferred() noexcept {
+  send_is_due_ = true;
   guarded([] {});
+  send_is_due_ = false;
+  send_is_deferred_ = false;
 }
 
 bool Connection::settle() noexcept {
   scheduled_ = false;
+  send_is_due_ = true;  // others' sends have been
   guarded([this] {
     if (again_is_due()) {
       again_ = false;
@@ -156,6 +158,7 @@ bool Connection::settle() noexcept {
     }
     if (more_pending_ && receives()) receive();
   });
+  send_is_due_ = false;
   if (phase_ != Phase::closed || scheduled_) return false;
   tear_down();
   return true;
@@ -270,7 +273,12 @@ void Connection::feed_left() {
 
 void Connection::finish_call() {
   const auto sends = [this] { return phase_ == Phase::open || phase_ == Phase::draining; };
-  if (sends() && !blocked_ && sent_end_ < allowed_end_) defers_ ? loop_->send_soon(*this) : send();
+  if (sends() && !blocked_ && sent_end_ < allowed_end_) {
+    if (send_is_due_)
+      send();
+    else if (!std::exchange(send_is_deferred_, true))
+      loop_->send_soon(*this);
+  }
   const bool is_added_to = output_end() > finished_end_;
   if (sends() && is_added_to && finished_end_ > sent_end_ + loop_->limits().output_bytes_max) {
     loop_->log(

@@ -144,7 +144,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // --- For its loop. Each ends with what has become due: sending, closing.
   void begin() noexcept;
   void on_ready(std::uint32_t events) override;
-  // After on_ready(), if it asked its loop for it by send_soon().
+  // What it asked its loop for by send_soon().
   void send_deferred() noexcept;
   // What it asked its loop for by schedule(). True: it is closed and to be forgotten.
   [[nodiscard]] bool settle() noexcept;
@@ -182,9 +182,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // What a turn uses comes first.
   Socket socket_;
   Phase phase_ = Phase::open;
-  bool busy_ = false;       // a call is under way that ends with finish_call()
-  bool scheduled_ = false;  // the loop will call settle()
-  bool defers_ = false;     // this call does not send, but asks for send_deferred()
+  bool busy_ = false;              // a call is under way that ends with finish_call()
+  bool scheduled_ = false;         // the loop will call settle()
+  bool send_is_due_ = false;       // in this call; else it is deferred:
+  bool send_is_deferred_ = false;  // the loop will call send_deferred()
   bool paused_ = false;
   bool again_ = false;  // read_again() was called
   bool blocked_ =

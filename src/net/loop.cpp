@@ -4,9 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <utility>  // which Boost 1.74 forgets
-
-#include <boost/asio.hpp>
+#include <utility>
 
 #include "base/assert.hpp"
 
@@ -14,17 +12,11 @@ namespace hybrid::net {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
-// How often the poller is asked again before others have their turn, while many sockets are ready.
-constexpr int kRoundsMax = 4;
 // How many connections are served before their answers are sent.
 constexpr std::size_t kServedTogether = 32;
 constexpr std::size_t kBufferBytesMin = 4096;
 constexpr std::size_t kBufferBytesMax = std::size_t{64} << 10;
 constexpr std::size_t kConnectionsRoomMin = 64;
-
-using Executor = boost::asio::io_context::executor_type;
-using Timer =
-    boost::asio::basic_waitable_timer<SteadyClock, boost::asio::wait_traits<SteadyClock>, Executor>;
 
 // Blocks what would interrupt the threads that are started meanwhile.
 class SignalsBlocked {
@@ -47,41 +39,36 @@ class SignalsBlocked {
 
 }  // namespace
 
-struct Loop::Asio {
-  boost::asio::io_context context{1};  // one thread
-  boost::asio::executor_work_guard<Executor> work{context.get_executor()};
-  boost::asio::posix::basic_stream_descriptor<Executor> sockets;  // the poller's
-
-  explicit Asio(int poller) : sockets(context, poller) {}
-  ~Asio() { sockets.release(); }
-};
-
 Loop::Loop(Config config)
     : config_(std::move(config)),
-      read_buffer_(std::make_unique_for_overwrite<char[]>(InputBuffer::kRoomMax)),
-      asio_(std::make_unique<Asio>(poller_.descriptor())) {}
+      read_buffer_(std::make_unique_for_overwrite<char[]>(InputBuffer::kRoomMax)) {}
 
 Loop::~Loop() { HYBRID_ASSERT(!thread_.joinable()); }
 
 // --- From any thread
 
 void Loop::start() {
-  wait_for_sockets();
   const SignalsBlocked here;
-  thread_ = Thread{[this] { asio_->context.run(); }};
+  thread_ = Thread{[this] { run(); }};
   ::pthread_setname_np(thread_.native_handle(), ("net-" + std::to_string(index())).c_str());
 }
 
 void Loop::post(std::function<void()> fn) {
-  boost::asio::post(asio_->context, [this, fn = std::move(fn)] { turn(fn); });
+  {
+    const MutexLock lock{mutex_};
+    posted_.push_back(std::move(fn));
+    if (posted_.size() > 1) return;  // it has been woken
+  }
+  poller_.wake();
 }
 
 void Loop::stop_and_join() {
   if (!thread_.joinable()) return;
   post([this] {
+    send_deferred();  // before they go
     for (const auto& connection : connections_) connection->close();
     while (!connections_.empty()) settle();
-    asio_->context.stop();
+    stopped_ = true;
   });
   thread_.join();
 }
@@ -99,23 +86,58 @@ void Loop::log(std::initializer_list<std::string_view> parts_of_line) const noex
 
 // --- On its thread
 
-template <class Function>
-void Loop::turn(Function function) noexcept {
+void Loop::run() {
+  while (!stopped_) turn(poller_.wait(idle_time()));
+}
+
+std::optional<std::chrono::milliseconds> Loop::idle_time() {
+  if (!scheduled_.empty()) return std::chrono::milliseconds{0};
+  if (timers_.empty()) return std::nullopt;
+  return std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - SteadyClock::now());
+}
+
+void Loop::turn(std::span<const epoll_event> events) {
   now_ = SteadyClock::now();
-  try {
-    function();
-  } catch (...) {
-    log({"a function that was posted to a loop threw an exception"});
+  for (const epoll_event& event : events) {
+    Poller::pollable(event).on_ready(event.events);
+    if (unsent_.size() == kServedTogether) send_deferred();
   }
+  run_posted();
+  run_timers();
   send_deferred();
   settle();
 }
 
+void Loop::run_posted() {
+  {
+    const MutexLock lock{mutex_};
+    running_.swap(posted_);
+  }
+  for (const auto& fn : running_) {
+    if (stopped_) break;
+    try_to(fn);
+    if (unsent_.size() == kServedTogether) send_deferred();
+  }
+  running_.clear();
+}
+
+void Loop::run_timers() {
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    const auto timer = timers_.extract(timers_.begin());
+    try_to(timer.mapped());
+  }
+}
+
+void Loop::try_to(const std::function<void()>& fn) noexcept {
+  try {
+    fn();
+  } catch (...) {
+    log({"a function that was posted to a loop threw an exception"});
+  }
+}
+
 void Loop::after(std::chrono::milliseconds delay, std::function<void()> fn) {
-  const auto timer = std::make_shared<Timer>(asio_->context, delay);
-  timer->async_wait([this, timer, fn = std::move(fn)](const boost::system::error_code& error) {
-    if (!error) turn(fn);
-  });
+  timers_.emplace(SteadyClock::now() + delay, std::move(fn));
 }
 
 void Loop::adopt(Connection::Parts parts) {
@@ -140,28 +162,6 @@ void Loop::drain() {
   for (const auto& connection : connections_) connection->close_after_output();
 }
 
-void Loop::wait_for_sockets() {
-  asio_->sockets.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                            [this](const boost::system::error_code& error) {
-                              if (error) return;
-                              serve_sockets();
-                              wait_for_sockets();
-                            });
-}
-
-void Loop::serve_sockets() {
-  for (int round = 0; round < kRoundsMax; ++round) {
-    const std::span<const epoll_event> events = poller_.ready();
-    turn([this, events] {
-      for (const epoll_event& event : events) {
-        Poller::pollable(event).on_ready(event.events);
-        if (unsent_.size() == kServedTogether) send_deferred();
-      }
-    });
-    if (events.size() < 2) break;
-  }
-}
-
 void Loop::send_deferred() noexcept {
   for (Connection* const connection : unsent_) connection->send_deferred();
   unsent_.clear();
@@ -179,12 +179,6 @@ void Loop::settle() noexcept {
     if (connection->settle()) remove(*connection);
   }
   settling_.clear();
-  if (scheduled_.empty() || settle_is_posted_) return;
-  settle_is_posted_ = true;
-  boost::asio::post(asio_->context, [this] {
-    settle_is_posted_ = false;
-    turn([] {});
-  });
 }
 
 void Loop::remove(Connection& connection) {

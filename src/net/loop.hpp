@@ -1,7 +1,6 @@
-// A thread that serves connections: Boost.Asio's io_context runs it, wakes it for what others post and for timers, and waits for the
-// set in which the loop's sockets are (Poller).
+// A thread that serves connections: it waits for their sockets (Poller), for what others post, and for timers, and then has a turn.
 //
-//   L1  Everything runs on the loop's thread but what says otherwise; whatever runs there ends with settle().
+//   L1  Everything runs on the loop's thread, in a turn, but what says otherwise; a turn ends with settle().
 //   L2  A connection leaves the list, and with it the set, in settle() only, so that those that a poll returned all exist.
 //   L3  A turn serves each socket that is ready once, and each connection that asked for it (schedule()) once.
 // The threads block all signals but those that a fault raises: SIGPIPE would come from OpenSSL, the others are for the main thread.
@@ -13,13 +12,16 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/thread.hpp"
+#include "base/thread_annotations.hpp"
 #include "net/connection.hpp"
 #include "net/poller.hpp"
 
@@ -69,19 +71,19 @@ class Loop final : public std::enable_shared_from_this<Loop> {
   // Connection::settle() is called before this turn ends, or in the next if it was called in this one already.
   void schedule(Connection& connection) noexcept;
   // Connection::send_deferred() is called in this turn: once others have been served, too, so that a peer of many connections is woken
-  // by the first of their answers and finds the rest.
+  // by the first of their answers and finds the rest. Once for each, until then.
   void send_soon(Connection& connection) noexcept { unsent_.push_back(&connection); }
   void add_deadline();
   void remove_deadline() { --deadlines_; }
 
  private:
-  struct Asio;  // so that only the .cpp file sees Boost
-
   void run();
-  template <class Function>
-  void turn(Function function) noexcept;
-  void wait_for_sockets();
-  void serve_sockets();
+  // How long nothing may happen; nothing: for ever.
+  std::optional<std::chrono::milliseconds> idle_time();
+  void turn(std::span<const epoll_event> events);
+  void run_posted();
+  void run_timers();
+  void try_to(const std::function<void()>& fn) noexcept;
   void send_deferred() noexcept;
   void settle() noexcept;
   void remove(Connection& connection);
@@ -102,8 +104,11 @@ class Loop final : public std::enable_shared_from_this<Loop> {
   std::size_t deadlines_ = 0;  // connections that have one
   bool ticking_ = false;
   bool draining_ = false;
-  bool settle_is_posted_ = false;
-  std::unique_ptr<Asio> asio_;
+  bool stopped_ = false;
+  std::multimap<SteadyClock::time_point, std::function<void()>> timers_;
+  Mutex mutex_;
+  std::vector<std::function<void()>> posted_ HYBRID_GUARDED_BY(mutex_);
+  std::vector<std::function<void()>> running_;  // of those that were
   Thread thread_;
 };
 

@@ -1,13 +1,12 @@
-// Which sockets of a loop are ready: an epoll set, level-triggered. Used by the loop's thread only.
-//
-// Asio's own set is edge-triggered and armed anew for every wait, which is one system call more for each request. So the sockets
-// are in this set, and only the set itself is in Asio's: see Loop.
+// Which sockets of a loop are ready: an epoll set, level-triggered. Used by the loop's thread only, but for wake().
 #pragma once
 
 #include <sys/epoll.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace hybrid::net {
@@ -24,27 +23,37 @@ class Pollable {
 
 class Poller {
  public:
-  Poller();  // throws std::system_error if there is no descriptor left
+  Poller();  // throws std::system_error if there are no descriptors left
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
   ~Poller();
 
-  // Of the set: readable while a socket is ready.
-  int descriptor() const { return descriptor_; }
   // False without memory, or past a limit of the system.
   [[nodiscard]] bool add(int socket, std::uint32_t events, Pollable& pollable);
   void change(int socket, std::uint32_t events, Pollable& pollable);
   void remove(int socket);
 
-  // Those that are ready now, each once; does not wait. Good until the next call.
-  std::span<const epoll_event> ready();
+  // Those that are ready, each once. Waits until one is, or for wake(), for `time` at most; nothing: for ever. Good until the next call.
+  std::span<const epoll_event> wait(std::optional<std::chrono::milliseconds> time);
   static Pollable& pollable(const epoll_event& event) {
     return *static_cast<Pollable*>(event.data.ptr);
   }
+  // From any thread: has wait() return, once, now or when it is called next.
+  void wake();
 
  private:
+  void close();
+
   static constexpr int kEventsMax = 128;
+  // Is in the set to wake it. Edge-triggered, so that it need not be read.
+  class Waker final : public Pollable {
+   public:
+    void on_ready(std::uint32_t) override {}
+  };
+
   int descriptor_;
+  int waker_descriptor_;
+  Waker waker_;
   std::unique_ptr<epoll_event[]> events_;
 };
 
