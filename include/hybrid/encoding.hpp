@@ -130,7 +130,8 @@ class Decoder {
     const char* text = nullptr;  // string, bytes
   };
   struct Visitor;
-  static std::optional<Token> lone_scalar(std::string_view encoded);
+  static std::optional<Token> take_scalar(std::string_view& encoded);
+  bool read_flat(std::string_view encoded);
   const Token& next() const;
 
   // A lone scalar, by far the commonest value, needs no allocation.

@@ -146,54 +146,84 @@ struct Decoder::Visitor : msgpack::null_visitor {
   void insufficient_bytes(std::size_t, std::size_t) {}
 };
 
-// A scalar and nothing else, which is what most values are, is read without the parser: that allocates a stack for nesting, and
-// takes a third of a get.
-std::optional<Decoder::Token> Decoder::lone_scalar(std::string_view encoded) {
+// Takes a scalar off the front; nothing, and `encoded` may have lost some of it, if there is none that is whole.
+std::optional<Decoder::Token> Decoder::take_scalar(std::string_view& encoded) {
   if (encoded.empty()) return std::nullopt;
   const auto header = static_cast<std::uint8_t>(encoded[0]);
-  const std::string_view rest = encoded.substr(1);
-  // Big-endian, the first `bytes` of the rest, of which there are so many.
-  const auto number = [rest](std::size_t bytes) {
+  encoded.remove_prefix(1);
+  // Big-endian, in 1, 2, 4 or 8 bytes.
+  const auto take_number = [&encoded](std::size_t bytes) -> std::optional<std::uint64_t> {
+    if (encoded.size() < bytes) return std::nullopt;
     std::uint64_t bits = 0;
-    for (std::size_t i = 0; i < bytes; ++i) bits = bits << 8 | static_cast<std::uint8_t>(rest[i]);
+    for (std::size_t i = 0; i < bytes; ++i)
+      bits = bits << 8 | static_cast<std::uint8_t>(encoded[i]);
+    encoded.remove_prefix(bytes);
     return bits;
   };
-  const auto string = [rest](std::size_t length_bytes, std::uint64_t size) -> std::optional<Token> {
-    if (rest.size() - length_bytes != size) return std::nullopt;
-    return Token{.kind = Kind::string,
-                 .size = static_cast<std::uint32_t>(size),
-                 .text = rest.data() + length_bytes};
+  const auto take_text = [&encoded](Kind kind, std::optional<std::uint64_t> size) {
+    std::optional<Token> token;
+    if (!size || encoded.size() < *size) return token;
+    token = {.kind = kind, .size = static_cast<std::uint32_t>(*size), .text = encoded.data()};
+    encoded.remove_prefix(static_cast<std::size_t>(*size));
+    return token;
   };
   const auto integer = [](std::int64_t value) {
     return Token{
         .kind = Kind::integer, .negative = value < 0, .bits = static_cast<std::uint64_t>(value)};
   };
-  if ((header & 0xe0) == 0xa0) return string(0, header & 0x1f);
-  if (header >= 0xd9 && header <= 0xdb) {  // str 8, 16 and 32
-    const std::size_t bytes = std::size_t{1} << (header - 0xd9);
-    return rest.size() < bytes ? std::nullopt : string(bytes, number(bytes));
-  }
+  if (header <= 0x7f || header >= 0xe0) return integer(static_cast<std::int8_t>(header));
+  if ((header & 0xe0) == 0xa0) return take_text(Kind::string, header & 0x1f);
+  if (header >= 0xd9 && header <= 0xdb)  // str 8 to 32
+    return take_text(Kind::string, take_number(std::size_t{1} << (header - 0xd9)));
+  if (header >= 0xc4 && header <= 0xc6)  // bin 8 to 32
+    return take_text(Kind::bytes, take_number(std::size_t{1} << (header - 0xc4)));
   if (header >= 0xcc && header <= 0xd3) {  // uint 8 to 64, int 8 to 64
     const std::size_t bytes = std::size_t{1} << (header & 3);
-    if (rest.size() != bytes) return std::nullopt;
-    const std::uint64_t bits = number(bytes);
-    if (header < 0xd0) return Token{.kind = Kind::integer, .bits = bits};
+    const auto bits = take_number(bytes);
+    if (!bits) return std::nullopt;
+    if (header < 0xd0) return Token{.kind = Kind::integer, .bits = *bits};
     const std::size_t sign_shift = 64 - 8 * bytes;
-    return integer(static_cast<std::int64_t>(bits << sign_shift) >> sign_shift);
+    return integer(static_cast<std::int64_t>(*bits << sign_shift) >> sign_shift);
   }
-  if (!rest.empty()) return std::nullopt;
-  if (header <= 0x7f || header >= 0xe0) return integer(static_cast<std::int8_t>(header));
+  if (header == 0xca || header == 0xcb) {  // float 32 and 64
+    const bool is_single = header == 0xca;
+    const auto bits = take_number(is_single ? 4 : 8);
+    if (!bits) return std::nullopt;
+    return Token{.kind = Kind::real, .single = is_single, .bits = *bits};
+  }
   if (header == 0xc2 || header == 0xc3)
     return Token{.kind = Kind::boolean, .bits = header == 0xc3 ? 1U : 0U};
+  if (header == 0xc0) return Token{.kind = Kind::nil};
   return std::nullopt;
 }
 
-Decoder::Decoder(std::string_view encoded) {
-  if (const auto scalar = lone_scalar(encoded)) {
+// A scalar, or a few in a list, and nothing else: most values are that, and the parser, which allocates a stack for nesting, would take
+// a third of a get.
+bool Decoder::read_flat(std::string_view encoded) {
+  const bool is_list = !encoded.empty() && (static_cast<std::uint8_t>(encoded[0]) & 0xf0) == 0x90;
+  if (!is_list) {
+    const auto scalar = take_scalar(encoded);
+    if (!scalar || !encoded.empty()) return false;
     first_ = *scalar;
     count_ = 1;
-    return;
+    return true;
   }
+  first_ = {.kind = Kind::array, .size = static_cast<std::uint8_t>(encoded[0]) & 0x0fU};
+  encoded.remove_prefix(1);
+  rest_.reserve(first_.size);
+  for (std::size_t i = 0; i < first_.size; ++i) {
+    const auto scalar = take_scalar(encoded);
+    if (!scalar) break;
+    rest_.push_back(*scalar);
+  }
+  count_ = 1 + rest_.size();
+  return rest_.size() == first_.size && encoded.empty();
+}
+
+Decoder::Decoder(std::string_view encoded) {
+  if (read_flat(encoded)) return;
+  rest_.clear();
+  count_ = 0;
   Visitor visitor{*this};
   std::size_t used = 0;
   bool whole = false;

@@ -635,10 +635,13 @@ std::string described(Decoder in) {
     text += " +" + std::to_string(*value);
   if (Decoder at = in; const auto value = at.real()) text += " real " + std::to_string(*value);
   if (Decoder at = in; const auto value = at.string()) text += " '" + std::string{*value} + "'";
+  if (Decoder at = in; const auto value = at.bytes())
+    text += " of " + std::to_string(value->size());
+  if (Decoder at = in; at.skip_nil()) text += " nil";
   return text;
 }
 
-// Alone, most are not read by the parser.
+// Alone or in one list, most are not read by the parser.
 TEST(Decoder, ReadsAValueAloneAsItDoesWithinAList) {
   std::mt19937 random{1};
   for (int header = 0; header < 256; ++header) {
