@@ -77,8 +77,8 @@ class Provider {
   /// The live session, or nothing; never creates (rule S3).
   [[nodiscard]] virtual Result<std::optional<Session>> find(std::string_view sid) = 0;
   /// What find() says of each of `sids`, in their order. The embedded store does it faster for 8 and more at a time, since it
-  /// waits for the memory of all of them at once. An error if one of the ids is `invalid_argument`, or if one cannot be
-  /// looked up.
+  /// waits for the memory of all of them at once; there up to 16 of the handles share a piece of memory, which goes with the
+  /// last of them. An error if one of the ids is `invalid_argument`, or if one cannot be looked up.
   [[nodiscard]] virtual Result<std::vector<std::optional<Session>>> find_many(
       std::span<const std::string_view> sids);
   /// load(), then all of `changes`, in one step: after a crash there is no session without them. Without changes it is load().

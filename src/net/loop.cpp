@@ -99,7 +99,7 @@ std::optional<std::chrono::milliseconds> Loop::idle_time() {
 void Loop::turn(std::span<const epoll_event> events) {
   now_ = SteadyClock::now();
   for (const epoll_event& event : events) {
-    Poller::pollable(event).on_ready(event.events);
+    try_to([&event] { Poller::pollable(event).on_ready(event.events); });
     if (unsent_.size() == kServedTogether) send_deferred();
   }
   run_posted();
@@ -132,7 +132,7 @@ void Loop::try_to(const std::function<void()>& fn) noexcept {
   try {
     fn();
   } catch (...) {
-    log({"a function that was posted to a loop threw an exception"});
+    log({"what a loop did threw an exception, and was left undone"});
   }
 }
 
