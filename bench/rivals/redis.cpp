@@ -16,7 +16,7 @@ namespace {
 class Redis final : public Rival {
  public:
   explicit Redis(const std::string& directory)
-      : directory_(directory), server_(start()), context_(connect()) {}
+      : directory_(std::filesystem::absolute(directory)), server_(start()), context_(connect()) {}
   void create(const std::string& sid, const std::string& value) override {
     std::vector<const char*> arguments{"HSET", sid.data()};
     std::vector<std::size_t> lengths{4, sid.size()};
