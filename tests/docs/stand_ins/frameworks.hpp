@@ -141,7 +141,8 @@ class HttpMiddlewareBase {
   virtual ~HttpMiddlewareBase() = default;
 
  protected:
-  virtual void HandleRequest(http::HttpRequest& request, request::RequestContext& context) const = 0;
+  virtual void HandleRequest(http::HttpRequest& request,
+                             request::RequestContext& context) const = 0;
   void Next(http::HttpRequest& request, request::RequestContext& context) const;
 };
 }  // namespace middlewares
