@@ -100,7 +100,6 @@ void Loop::turn(std::span<const epoll_event> events) {
   now_ = SteadyClock::now();
   for (const epoll_event& event : events) {
     try_to([&event] { Poller::pollable(event).on_ready(event.events); });
-    if (unsent_.size() == kServedTogether) send_deferred();
   }
   run_posted();
   run_timers();
@@ -116,7 +115,6 @@ void Loop::run_posted() {
   for (const auto& fn : running_) {
     if (stopped_) break;
     try_to(fn);
-    if (unsent_.size() == kServedTogether) send_deferred();
   }
   running_.clear();
 }
@@ -134,6 +132,7 @@ void Loop::try_to(const std::function<void()>& fn) noexcept {
   } catch (...) {
     log({"what a loop did threw an exception, and was left undone"});
   }
+  if (unsent_.size() >= kServedTogether) send_deferred();
 }
 
 void Loop::after(std::chrono::milliseconds delay, std::function<void()> fn) {
