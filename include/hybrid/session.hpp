@@ -54,7 +54,7 @@ struct Codec<Attribute> {
   }
 };
 
-/// What is known of a session beside its keys.
+/// What is known of a session beside its keys. Times are of the system's last tick: up to 10 ms too early.
 struct SessionInfo {
   std::uint64_t version = 0;  ///< how many changes it has seen; 0 when just created
   TimePoint created_at{};

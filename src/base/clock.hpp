@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 #include <hybrid/session.hpp>
 
@@ -27,11 +28,13 @@ class Clock {
   virtual Millis now() const = 0;
 };
 
+// As of the kernel's last tick: up to 10 ms behind (4 ms by Debian's kernels), for a quarter of the time that reading the clock takes.
 class SystemClock final : public Clock {
  public:
   Millis now() const override {
-    using namespace std::chrono;
-    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+    timespec time{};
+    clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    return Millis{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
   }
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/attributes.hpp"
+#include "base/clock.hpp"
 #include "base/no_session.hpp"
 #include "http/secrets.hpp"
 
@@ -18,9 +19,7 @@ constexpr seconds kRememberedMax = std::chrono::days{400};  // what browsers kee
 constexpr int kRenewalsALifetime = 8;
 constexpr std::size_t kCookiesTried = 4;
 
-TimePoint now() {
-  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-}
+TimePoint now() { return to_time_point(SystemClock{}.now()); }
 
 // The request knows it by an id that it does not have any more: whoever has the new one has logged in since.
 std::unexpected<Error> has_new_id() {
@@ -92,7 +91,7 @@ void RequestState::open(std::string_view cookie_header) {
   had_cookie_ = !values.empty();
   if (values.size() > kCookiesTried) values.resize(kCookiesTried);
   for (const std::string_view value : values) {
-    const CookieId id = parse_cookie_value(value, options.cookie.name, options.signing_keys);
+    CookieId id = parse_cookie_value(value, options.cookie.name, options.signing_keys);
     if (id.is != CookieId::Is::good) {
       tell(id.is == CookieId::Is::forged ? Event::Kind::forged_id : Event::Kind::malformed_id);
       continue;
@@ -107,7 +106,7 @@ void RequestState::open(std::string_view cookie_header) {
       continue;
     }
     session_ = std::move(**found);
-    sid_ = id.sid;
+    sid_ = std::move(id.sid);
     if (id.by_old_key) cookie_ = CookieIs::sent;
     if (auto read = read_renewal(); !read) broken_ = std::move(read.error());
     return;

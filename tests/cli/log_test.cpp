@@ -79,7 +79,7 @@ TEST_F(Log, ShowsNoOtherSessionInATouch) {
     auto store = open(directory_).value();
     auto one = store->init("one").value();
     auto other = store->init("other").value();
-    std::this_thread::sleep_for(std::chrono::milliseconds{3});
+    std::this_thread::sleep_for(std::chrono::milliseconds{12});
     static_cast<void>(one.contains("k"));
     static_cast<void>(other.contains("k"));
   }

@@ -125,8 +125,8 @@ void make_sample_store(const std::string& directory) {
       .value();
   ada.clear().value();
   bob.set("again", 1.5).value();
-  // So that the access is later than the last change, and is logged when the store closes.
-  std::this_thread::sleep_for(std::chrono::milliseconds{3});
+  // So that the access is later than the last change, and is logged when the store closes. A tick of the clock is up to 10 ms.
+  std::this_thread::sleep_for(std::chrono::milliseconds{12});
   static_cast<void>(ada.get<int>("user").value());
 }
 
