@@ -329,7 +329,8 @@ void add_serve(CLI::App& app, Run& run) {
       "so that a request under way does not undo a logout",
       "PREFIX")
       ->delimiter(',');
-  add("--protect-seconds", options->protect_seconds, "For so long", "N");
+  add("--protect-seconds", options->protect_seconds, "For so long, up to a day", "N")
+      ->check(CLI::Range(0, 86400));
   const std::map<std::string, server::BuriedKeys::Then> actions{
       {"refuse", server::BuriedKeys::Then::refuse}, {"ignore", server::BuriedKeys::Then::ignore}};
   command

@@ -216,15 +216,30 @@ std::size_t Client::execute(Batch& batch, std::string& output, std::size_t outpu
   bool wrote = false;
   for (Request& request : batch.requests) {
     request.session_may_have_ended = wrote;
+    const bool may_take_long = request.command != nullptr && !request.command->has(kFast);
+    const auto began = may_take_long ? SteadyClock::now() : SteadyClock::time_point{};
     execute(request, output);
     request.session.reset();
     wrote = wrote || request.command == nullptr || request.command->has(kWrite);
     ++count;
-    if (quits_ || output.size() > output_bytes_max) break;
-    const bool may_take_long = request.command != nullptr && !request.command->has(kFast);
-    if (may_take_long && SteadyClock::now() > until) break;
+    const auto ended = may_take_long ? SteadyClock::now() : began;
+    if (may_take_long && service_.slow_log().takes(ended - began))
+      note_slow(request, ended - began);
+    if (quits_ || output.size() > output_bytes_max || ended > until) break;
   }
   return count;
+}
+
+void Client::note_slow(const Request& request, SteadyClock::duration duration) const {
+  SlowLog::Entry entry{
+      .duration = std::chrono::duration_cast<SlowLog::microseconds>(duration),
+      .words = SlowLog::describe(request.command->name, request.arguments.subspan(1)),
+      .peer = info_->peer};
+  {
+    const MutexLock lock{info_->mutex};
+    entry.name = info_->name;
+  }
+  service_.slow_log().add(std::move(entry));
 }
 
 void Client::add_counted() {

@@ -108,6 +108,7 @@ class Client final : public net::Handler {
   void queue(const Command& command, std::span<const std::string_view> arguments,
              resp::ReplyWriter& reply);
   void run_locked(Request& request, std::string& output);
+  void note_slow(const Request& request, SteadyClock::duration duration) const;
   void add_counted();
   void tell(const std::string& pattern, const Message& message);
   void send();

@@ -53,7 +53,7 @@ std::optional<Type> type_of(std::string_view value) {
   if (value.size() < kBytesMin || value[0] != kArrayOf3) return std::nullopt;
   const auto type = static_cast<std::uint8_t>(value[value.size() - 2]);
   const auto database = static_cast<std::uint8_t>(value[value.size() - 1]);
-  if (type > static_cast<std::uint8_t>(Type::set) || database >= kDatabases) return std::nullopt;
+  if (type > static_cast<std::uint8_t>(Type::set) || database > kGraveyard) return std::nullopt;
   return static_cast<Type>(type);
 }
 
@@ -64,7 +64,7 @@ std::optional<Served> parse_served(std::string_view value) {
   const auto fields = decode<std::tuple<std::string, std::uint8_t, unsigned>>(in);
   if (!fields) return std::nullopt;
   const auto& [name, type, database] = *fields;
-  if (type > static_cast<std::uint8_t>(Type::set) || database >= kDatabases) return std::nullopt;
+  if (type > static_cast<std::uint8_t>(Type::set) || database > kGraveyard) return std::nullopt;
   return Served{.name = name, .type = static_cast<Type>(type), .database = database};
 }
 
@@ -387,7 +387,8 @@ void Keyspace::flush(std::optional<unsigned> database, const std::function<void(
       try {
         // What a C++ program has made has no name, and is of database 0.
         const auto served = Object{session}.served();
-        if (database && (served ? served->database : 0) != *database) continue;
+        const unsigned its_database = served ? served->database : 0;
+        if (database ? its_database != *database : its_database == kGraveyard) continue;
         must(session.destroy());
         if (served) fn({.database = served->database, .name = served->name});
       } catch (const KeyGone&) {

@@ -27,6 +27,7 @@ enum class Type : std::uint8_t { hash = 0, string = 1, set = 2 };
 std::string_view to_string(Type type);
 
 inline constexpr unsigned kDatabases = 16;
+inline constexpr unsigned kGraveyard = kDatabases;  // a database that clients do not see: BuriedKeys
 
 struct Key {
   unsigned database = 0;
@@ -161,7 +162,7 @@ class Keyspace {
                      const Visit& visit);
   void for_each(unsigned database, const Visit& visit);
 
-  // Destroys all sessions, or those of one database. Calls fn(key) for each that has a name.
+  // Destroys all sessions but the graveyard's, or those of one database. Calls fn(key) for each that has a name.
   void flush(std::optional<unsigned> database, const std::function<void(const Key&)>& fn);
 
   // What a command threw KeyGone for is not there when it is called again.

@@ -263,6 +263,20 @@ constexpr Setting kSettings[] = {
     {"proto-max-bulk-len", [](Call&) { return std::to_string(kValueBytesMax); }, nullptr},
     {"save", [](Call&) -> std::string { return ""; }, nullptr},
     encoding_limit<&EncodingLimits::set_integers>("set-max-intset-entries"),
+    {"slowlog-log-slower-than",
+     [](Call& call) { return std::to_string(call.service.slow_log().slower_than()); },
+     [](Call& call, std::string_view value) {
+       const std::int64_t us = integer_of(value);
+       if (us < -1) refuse("ERR CONFIG SET failed - argument must be -1 or more");
+       call.service.slow_log().set_slower_than(us);
+     }},
+    {"slowlog-max-len",
+     [](Call& call) { return std::to_string(call.service.slow_log().entries_max()); },
+     [](Call& call, std::string_view value) {
+       const std::int64_t entries = integer_of(value);
+       if (entries < 0) refuse("ERR CONFIG SET failed - argument must be positive");
+       call.service.slow_log().set_entries_max(static_cast<std::size_t>(entries));
+     }},
     {"timeout",
      [](Call& call) { return std::to_string(call.service.options().idle_timeout.count()); },
      nullptr},
@@ -502,12 +516,32 @@ void memory(Call& call) {
   refuse_subcommand(call);
 }
 
-// Nothing is recorded yet: what tools ask is answered as by a server that was never slow.
+// Redis's format; see SlowLog for what is said of arguments.
 void slowlog(Call& call) {
-  if (is(call[1], "get")) return call.reply.array(0);
-  if (is(call[1], "len")) return call.reply.integer(0);
-  if (is(call[1], "reset")) return call.ok();
-  refuse_subcommand(call);
+  constexpr std::int64_t kByDefault = 10;
+  SlowLog& log = call.service.slow_log();
+  if (is(call[1], "len") && call.size() == 2)
+    return call.reply.integer(static_cast<std::int64_t>(log.size()));
+  if (is(call[1], "reset") && call.size() == 2) {
+    log.clear();
+    return call.ok();
+  }
+  if (!is(call[1], "get") || call.size() > 3) refuse_subcommand(call);
+  const std::int64_t count = call.size() == 3 ? integer_of(call[2]) : kByDefault;
+  if (count < -1) refuse("ERR count should be greater than or equal to -1");
+  const auto entries =
+      log.youngest(count == -1 ? SlowLog::kEntriesMax : static_cast<std::size_t>(count));
+  call.reply.array(entries.size());
+  for (const SlowLog::Entry& entry : entries) {
+    call.reply.array(6);
+    call.reply.integer(entry.id);
+    call.reply.integer(entry.ended_at);
+    call.reply.integer(entry.duration.count());
+    call.reply.array(entry.words.size());
+    for (const std::string& word : entry.words) call.reply.bulk(word);
+    call.reply.bulk(entry.peer);
+    call.reply.bulk(entry.name);
+  }
 }
 
 void latency(Call& call) {

@@ -34,7 +34,7 @@ Service::Service(Provider& provider, ServiceOptions options)
       options_(std::move(options)),
       run_id_(make_run_id()),
       users_(options_.users),
-      buried_(options_.buried),
+      buried_(options_.buried, provider_),
       last_save_(unix_seconds()),
       durable_replies_(provider) {
   static_cast<void>(provider_.on_event([listener = listener_](const Event& event) {
@@ -59,8 +59,9 @@ void Service::log(std::string line) const {
 
 void Service::on_event(const Event& event) {
   if (event.kind != Event::Kind::expired) return;
-  counters_.expired.fetch_add(1, std::memory_order_relaxed);
   const auto served = parse_served(event.served);
+  if (served && served->database == kGraveyard) return;
+  counters_.expired.fetch_add(1, std::memory_order_relaxed);
   if (!served) return;
   notify('x', "expired", {.database = served->database, .name = served->name});
 }
@@ -113,6 +114,7 @@ Service::Counts Service::counts() {
   Counts counts{};
   if (others_are_known_ && !others_are_used_) {
     counts[0] = must(provider_.size());
+    counts[0] -= std::min<std::uint64_t>(counts[0], buried_.sessions());
     return counts;
   }
   std::uint64_t cursor = 0;
@@ -123,7 +125,8 @@ Service::Counts Service::counts() {
       const auto served = session.get<Value>(Attribute::served);
       if (!served) return;  // it has gone meanwhile
       const auto parsed = *served ? parse_served((*served)->encoded()) : std::nullopt;
-      ++counts[parsed ? parsed->database : 0];
+      const unsigned database = parsed ? parsed->database : 0;
+      if (database < kDatabases) ++counts[database];
     }));
   } while (cursor != 0);
   for (unsigned other = 1; other < kDatabases; ++other) {

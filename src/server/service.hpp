@@ -25,6 +25,7 @@
 #include "server/key_locks.hpp"
 #include "server/keyspace.hpp"
 #include "server/scripts.hpp"
+#include "server/slow_log.hpp"
 #include "server/users.hpp"
 
 namespace hybrid::server {
@@ -103,6 +104,7 @@ class Service {
   BuriedKeys& buried() { return buried_; }
   Users& users() { return users_; }
   Scripts& scripts() { return scripts_; }
+  SlowLog& slow_log() { return slow_log_; }
   ServiceCounters& counters() { return counters_; }
   EncodingLimits& encoding_limits() { return encoding_limits_; }
   const std::string& run_id() const { return run_id_; }
@@ -151,6 +153,7 @@ class Service {
   BuriedKeys buried_;
   Channels channels_;
   Scripts scripts_;
+  SlowLog slow_log_;
   ServiceCounters counters_;
   EncodingLimits encoding_limits_;
   std::atomic<std::uint32_t> notified_{0};

@@ -758,29 +758,51 @@ TEST(ProtectedKeys, DoNotComeBackByOtherCommands) {
   EXPECT_EQ(client("EXISTS sess:1"), "0");
 }
 
-TEST(ProtectedKeys, AreForgottenAfterAWhileAndOldestFirst) {
-  server::BuriedKeys keys{{.prefixes = {"s:"}, .time = 3600s, .keys_max = 3}};
-  for (const char* key : {"s:1", "s:2", "s:3", "s:4"}) keys.bury(key);
-  EXPECT_FALSE(keys.contains("s:1"));
-  EXPECT_TRUE(keys.contains("s:2"));
-  EXPECT_TRUE(keys.contains("s:4"));
-  for (int i = 0; i < 3; ++i) keys.bury("s:2");
-  EXPECT_TRUE(keys.contains("s:3")) << "one that is buried again is one";
-  keys.bury("s:5");
-  EXPECT_TRUE(keys.contains("s:2")) << "and the youngest";
+TEST(ProtectedKeys, AreForgottenAfterAWhile) {
+  auto store = open("memory:").value();
+  server::BuriedKeys keys{{.prefixes = {"s:"}, .time = 2s}, *store};
+  keys.bury("s:1");
+  keys.bury("s:2");
   EXPECT_FALSE(keys.contains("s:3"));
-  server::BuriedKeys again{{.prefixes = {"s:"}, .time = 2s}};
-  again.bury("s:1");
   std::this_thread::sleep_for(1000ms);
-  again.bury("s:1");
-  std::this_thread::sleep_for(900ms);
-  again.bury("s:2");
-  std::this_thread::sleep_for(1400ms);
-  EXPECT_FALSE(again.contains("s:1")) << "2.3 s after the second time";
-  EXPECT_TRUE(again.contains("s:2"));
-  server::BuriedKeys short_time{{.prefixes = {"s:"}, .time = 0s}};
+  keys.bury("s:1");
+  EXPECT_TRUE(keys.contains("s:1"));
+  EXPECT_TRUE(keys.contains("s:2"));
+  std::this_thread::sleep_for(1200ms);
+  EXPECT_TRUE(keys.contains("s:1")) << "1.2 s after the second time";
+  EXPECT_FALSE(keys.contains("s:2"));
+  server::BuriedKeys short_time{{.prefixes = {"s:"}, .time = 0s}, *store};
   short_time.bury("s:1");
   EXPECT_FALSE(short_time.contains("s:1"));
+  server::BuriedKeys long_time{{.prefixes = {"s:"}, .time = 24h}, *store};
+  EXPECT_TRUE(long_time.contains("s:2"));
+  EXPECT_GE(long_time.sessions(), 1U);
+  EXPECT_LE(long_time.sessions(), 2U) << "the hour may have ended meanwhile";
+}
+
+TEST(ProtectedKeys, AreRememberedByTheStoreThatNobodySeesThemIn) {
+  const TempDirectory directory;
+  const server::ServiceOptions options{.buried = {.prefixes = {"sess:"}}};
+  const auto expect_protected = [](TestClient& client) {
+    EXPECT_THAT(client("SET sess:1 late"), StartsWith("ERR the session was deleted"));
+    EXPECT_EQ(client("DBSIZE"), "1");
+    EXPECT_EQ(client("KEYS *"), "[\"other\"]");
+    EXPECT_EQ(client("RANDOMKEY"), "\"other\"");
+    EXPECT_THAT(client("INFO keyspace"), HasSubstr("db0:keys=1,"));
+  };
+  {
+    ServedStore served{options, open(directory.path() + "/store").value()};
+    TestClient client = served.client();
+    EXPECT_EQ(client("MSET sess:1 x other y"), "OK");
+    EXPECT_EQ(client("DEL sess:1"), "1");
+    expect_protected(client);
+  }
+  ServedStore served{options, open(directory.path() + "/store").value()};
+  TestClient client = served.client();
+  expect_protected(client);
+  EXPECT_EQ(client("FLUSHALL"), "OK");
+  EXPECT_EQ(client("SET other y"), "OK");
+  expect_protected(client);
 }
 
 // --- Bad input

@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "clients"))
-from served import PASSWORD, SECONDS_MAX, Server, main, need_server  # noqa: E402
+from served import PASSWORD, REFERENCE, SECONDS_MAX, Server, main, need_server  # noqa: E402
 
 KILLS = int(os.environ.get("HYBRID_KILLS", 5))
 CLIENTS = 6
@@ -186,6 +186,24 @@ class KillTest(unittest.TestCase):
 
     def test_always(self):
         self.check("always")
+
+    @unittest.skipIf(REFERENCE, "Redis has no --protect-prefix")
+    def test_a_logout_stays(self):
+        need_server()
+        server = Server()
+        self.addCleanup(server.close)
+        server.command += ["--protect-prefix", "sess:"]
+        server.start()
+        with server.wire() as wire:
+            wire.call("SET", "sess:1", "ada")
+            wire.call("DEL", "sess:1")
+        server.kill()
+        server.start()
+        with server.wire() as wire:
+            with self.assertRaisesRegex(AssertionError, "the session was deleted a short while ago"):
+                wire.call("SET", "sess:1", "late")
+            self.assertEqual(wire.call("EXISTS", "sess:1"), 0)
+            self.assertEqual(wire.call("SET", "sess:2", "new"), "OK")
 
 
 if __name__ == "__main__":
