@@ -27,7 +27,8 @@ enum class Type : std::uint8_t { hash = 0, string = 1, set = 2 };
 std::string_view to_string(Type type);
 
 inline constexpr unsigned kDatabases = 16;
-inline constexpr unsigned kGraveyard = kDatabases;  // a database that clients do not see: BuriedKeys
+inline constexpr unsigned kGraveyard =
+    kDatabases;  // a database that clients do not see: BuriedKeys
 
 struct Key {
   unsigned database = 0;
