@@ -16,6 +16,20 @@
 #include "bench/sure.hpp"
 
 namespace bench {
+namespace {
+
+// Beside what it shares with the process that it was forked from.
+std::size_t private_bytes_of(const std::string& process) {
+  std::ifstream in{"/proc/" + process + "/smaps_rollup"};
+  std::size_t bytes = 0;
+  for (std::string name; in >> name;) {
+    std::size_t kilobytes = 0;
+    if (name.starts_with("Private_") && in >> kilobytes) bytes += kilobytes * 1024;
+  }
+  return bytes;
+}
+
+}  // namespace
 
 Server::Server(const std::vector<std::string>& command, const std::string& socket) {
   std::vector<char*> arguments;
@@ -44,7 +58,13 @@ Server::~Server() {
   ::waitpid(process_, nullptr, 0);
 }
 
-std::size_t Server::resident_bytes() const { return resident_bytes_of(std::to_string(process_)); }
+std::size_t Server::resident_bytes() const {
+  const std::string process = std::to_string(process_);
+  std::size_t bytes = resident_bytes_of(process);
+  std::ifstream children{"/proc/" + process + "/task/" + process + "/children"};
+  for (std::string child; children >> child;) bytes += private_bytes_of(child);
+  return bytes;
+}
 
 double Server::processor_seconds() const {
   std::ifstream in{"/proc/" + std::to_string(process_) + "/stat"};

@@ -18,6 +18,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // Its own memory, and what its children do not share with it.
   std::size_t resident_bytes() const;
   // That it has used so far.
   double processor_seconds() const;

@@ -48,19 +48,43 @@ int connect_to(const std::string& path) {
   return descriptor;
 }
 
-// Takes one reply off `bytes`: false if it is not whole. Dies of one that is not expected.
-bool take_reply(std::string_view& bytes, Request request) {
-  const std::size_t line = bytes.find("\r\n");
-  if (line == std::string_view::npos) return false;
-  if (request == Request::hset) {
-    if (bytes[0] != ':') die("an unexpected reply: " + std::string{bytes.substr(0, line)});
-    bytes.remove_prefix(line + 2);
-    return true;
+void append_request(std::string& out, Protocol protocol, Request request, std::string_view key,
+                    std::size_t field, std::string_view value) {
+  const bool is_get = request == Request::get;
+  const std::string name = "field" + std::to_string(field);
+  if (protocol == Protocol::redis) {
+    out += is_get ? "*3\r\n" : "*4\r\n";
+    append_bulk(out, is_get ? "HGET" : "HSET");
+    append_bulk(out, key);
+    append_bulk(out, name);
+    if (!is_get) append_bulk(out, value);
+    return;
   }
-  if (bytes.substr(0, line) != "$100")
-    die("an unexpected reply: " + std::string{bytes.substr(0, line)});
-  if (bytes.size() < line + 4 + kValueBytes) return false;
-  bytes.remove_prefix(line + 4 + kValueBytes);
+  out += is_get ? "get " : "set ";
+  out += key;
+  out += ":" + name;
+  if (!is_get) out += " 0 0 " + std::to_string(value.size()) + "\r\n" + std::string{value};
+  out += "\r\n";
+}
+
+// Takes one reply off `bytes`: false if it is not whole. Dies of one that is not expected.
+bool take_reply(std::string_view& bytes, Protocol protocol, Request request) {
+  const std::size_t line_end = bytes.find("\r\n");
+  if (line_end == std::string_view::npos) return false;
+  const std::string_view line = bytes.substr(0, line_end);
+  const bool is_redis = protocol == Protocol::redis;
+  std::size_t size = line_end + 2;
+  bool is_expected = false;
+  if (request == Request::set) {
+    is_expected = is_redis ? line[0] == ':' : line == "STORED";
+  } else {
+    is_expected = is_redis ? line == "$100" : line.starts_with("VALUE ") && line.ends_with(" 100");
+    size += kValueBytes +
+            (is_redis ? 2 : 7);  // what ends the value: a line's end, and END of one's own
+  }
+  if (!is_expected) die("an unexpected reply: " + std::string{line});
+  if (bytes.size() < size) return false;
+  bytes.remove_prefix(size);
   return true;
 }
 
@@ -90,12 +114,8 @@ Load run_load(const LoadOptions& options) {
   for (std::size_t i = 0; i < kMade; ++i) {
     std::string batch;
     for (std::size_t j = 0; j < options.pipeline; ++j) {
-      const bool is_get = options.request == Request::hget;
-      batch += is_get ? "*3\r\n" : "*4\r\n";
-      append_bulk(batch, is_get ? "HGET" : "HSET");
-      append_bulk(batch, key_of(random() % options.sessions));
-      append_bulk(batch, "field" + std::to_string(random() % kFields));
-      if (!is_get) append_bulk(batch, value);
+      const std::string key = key_of(random() % options.sessions);
+      append_request(batch, options.protocol, options.request, key, random() % kFields, value);
     }
     batches.push_back(std::move(batch));
   }
@@ -129,7 +149,7 @@ Load run_load(const LoadOptions& options) {
       if (got <= 0) die("the server closed a connection");
       connection.unread.append(buffer.data(), static_cast<std::size_t>(got));
       std::string_view unread = connection.unread;
-      while (connection.awaited > 0 && take_reply(unread, options.request)) {
+      while (connection.awaited > 0 && take_reply(unread, options.protocol, options.request)) {
         --connection.awaited;
         ++done;
       }
@@ -145,52 +165,66 @@ Load run_load(const LoadOptions& options) {
   std::ranges::sort(times);
   return {.per_second = static_cast<double>(done) / seconds,
           .p50_us = times[times.size() / 2],
-          .p99_us = times[times.size() * 99 / 100]};
+          .p99_us = times[times.size() * 99 / 100],
+          .p999_us = times[times.size() * 999 / 1000],
+          .max_us = times.back()};
 }
 
-void fill(const std::string& socket, std::size_t sessions) {
+void fill(const std::string& socket, Protocol protocol, std::size_t sessions) {
   constexpr std::size_t kAtOnce = 64;
   const int descriptor = connect_to(socket);
   const std::string value(kValueBytes, 'v');
   std::vector<char> buffer(std::size_t{64} << 10);
   for (std::size_t first = 0; first < sessions; first += kAtOnce) {
-    const std::size_t count = std::min(kAtOnce, sessions - first);
+    const std::size_t end = std::min(first + kAtOnce, sessions);
+    std::size_t requests = 0;
     std::string batch;
-    for (std::size_t i = 0; i < count; ++i) {
-      batch += "*" + std::to_string(2 + 2 * kFields) + "\r\n";
-      append_bulk(batch, "HSET");
-      append_bulk(batch, key_of(first + i));
-      for (std::size_t field = 0; field < kFields; ++field) {
-        append_bulk(batch, "field" + std::to_string(field));
-        append_bulk(batch, value);
+    for (std::size_t session = first; session < end; ++session) {
+      const std::string key = key_of(session);
+      if (protocol == Protocol::redis) {
+        batch += "*" + std::to_string(2 + 2 * kFields) + "\r\n";
+        append_bulk(batch, "HSET");
+        append_bulk(batch, key);
       }
+      for (std::size_t field = 0; field < kFields; ++field) {
+        if (protocol == Protocol::redis) {
+          append_bulk(batch, "field" + std::to_string(field));
+          append_bulk(batch, value);
+        } else {
+          append_request(batch, protocol, Request::set, key, field, value);
+        }
+      }
+      requests += protocol == Protocol::redis ? 1 : kFields;
     }
     send_all(descriptor, batch);
     std::string unread;
-    for (std::size_t left = count; left > 0;) {
+    while (requests > 0) {
       const ssize_t got = ::recv(descriptor, buffer.data(), buffer.size(), 0);
       if (got <= 0) die("the server closed a connection");
       unread.append(buffer.data(), static_cast<std::size_t>(got));
       std::string_view rest = unread;
-      while (left > 0 && take_reply(rest, Request::hset)) --left;
+      while (requests > 0 && take_reply(rest, protocol, Request::set)) --requests;
       unread.erase(0, unread.size() - rest.size());
     }
   }
   ::close(descriptor);
 }
 
+std::string ask(const std::string& socket, const std::string& request) {
+  const int descriptor = connect_to(socket);
+  send_all(descriptor, request);
+  std::string reply(std::size_t{64} << 10, '\0');
+  const ssize_t got = ::recv(descriptor, reply.data(), reply.size(), 0);
+  ::close(descriptor);
+  reply.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return reply;
+}
+
 void wait_until_loaded(const std::string& socket, std::size_t sessions) {
-  std::string request = "*3\r\n";
-  append_bulk(request, "HGET");
-  append_bulk(request, key_of(sessions - 1));
-  append_bulk(request, "field0");
+  std::string request;
+  append_request(request, Protocol::redis, Request::get, key_of(sessions - 1), 0, {});
   for (int tries = 0; tries < 6000; ++tries) {
-    const int descriptor = connect_to(socket);
-    send_all(descriptor, request);
-    char buffer[256];
-    const ssize_t got = ::recv(descriptor, buffer, sizeof buffer, 0);
-    ::close(descriptor);
-    if (got > 4 && std::string_view{buffer, 4} == "$100") return;
+    if (ask(socket, request).starts_with("$100")) return;
     std::this_thread::sleep_for(std::chrono::milliseconds{10});  // "-LOADING"
   }
   die("the server did not load its sessions");

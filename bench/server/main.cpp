@@ -1,8 +1,9 @@
-// Question: how fast is `hybrid serve` beside Redis, and beside a server that does nothing?
-// N sessions as hashes of 8 fields x 100 bytes, random keys; a client of ours over a unix socket, 50 connections, by 1 and by 16
-// requests at a time. In memory and everysec: hybrid (interval), Redis (AOF everysec), and an empty server, which answers
-// constants: the ceiling of client and system calls. Durable: hybrid and Redis (always). The contenders take turns, in rounds;
-// medians. Every HGET's reply is checked for its length, every HSET's for its number.
+// Question: how fast is `hybrid serve` beside Redis, memcached, and a server that does nothing?
+// N sessions of 8 fields x 100 bytes, random keys; a client of ours over a unix socket, 50 connections, HGET and HSET by 1 and by 16
+// requests at a time. Kept: hybrid (interval) and Redis (AOF everysec); in memory only memcached, where each field is an item; and
+// an empty server, which answers constants: the ceiling of client and system calls. Durable: hybrid and Redis (always). The contenders
+// take turns, in rounds; medians. Every reply is checked: that of a get for its length.
+// At last 50 clients set while the log is made short (BGREWRITEAOF): the longest that one of them waits, and the memory.
 //
 //   bench_server --hybrid PROGRAM [--sessions N] [--rounds R] [--seconds S] [--dir DIR] [--json] [--only NAME]
 #include <algorithm>
@@ -40,6 +41,7 @@ struct Options {
 struct Contender {
   std::string name;
   bool durable = false;
+  Protocol protocol = Protocol::redis;
   std::vector<std::string> command;  // empty: the empty server
   std::string socket;
   std::string directory;
@@ -62,10 +64,10 @@ struct Work {
 };
 
 const Work kWorks[] = {
-    {"HGET, 1 at a time", Request::hget, 1},
-    {"HGET, 16 at a time", Request::hget, 16},
-    {"HSET, 1 at a time", Request::hset, 1},
-    {"HSET, 16 at a time", Request::hset, 16},
+    {"get, 1 at a time", Request::get, 1},
+    {"get, 16 at a time", Request::get, 16},
+    {"set, 1 at a time", Request::set, 1},
+    {"set, 16 at a time", Request::set, 16},
 };
 
 double median(std::vector<double> values) {
@@ -107,6 +109,10 @@ std::vector<Contender> contenders(const Options& options) {
   add("Redis", false, redis("everysec"));
   add("empty", false,
       [](const std::string&, const std::string&) { return std::vector<std::string>{}; });
+  add("memcached", false, [](const std::string& socket, const std::string&) {
+    return std::vector<std::string>{"memcached", "-u", "root", "-s", socket, "-m", "16384"};
+  });
+  if (!made.empty() && made.back().name == "memcached") made.back().protocol = Protocol::memcached;
   add("hybrid always", true, hybrid("always"));
   add("Redis always", true, redis("always"));
   return made;
@@ -123,11 +129,44 @@ void print(const Options& options, const std::string& contender, const std::stri
   std::fflush(stdout);
 }
 
+// What 50 clients that set wait for while the log is made short.
+void measure_cleaning(const Options& options, const Contender& contender) {
+  const auto load = [&](double seconds) {
+    return run_load({.socket = contender.socket,
+                     .sessions = options.sessions,
+                     .connections = 50,
+                     .request = Request::set,
+                     .seconds = seconds});
+  };
+  const auto is_cleaning = [&] {
+    const std::string info = ask(contender.socket, "INFO persistence\r\n");
+    return !info.contains("aof_rewrite_in_progress:0") || info.contains("aof_rewrite_scheduled:1");
+  };
+  const std::size_t bytes_before = contender.server->resident_bytes();
+  const Load before = load(options.seconds);
+  if (ask(contender.socket, "BGREWRITEAOF\r\n").starts_with("-")) die("BGREWRITEAOF failed");
+  const auto start = Ticks::now();
+  std::size_t bytes_max = bytes_before;
+  Load during;
+  do {
+    const Load part = load(0.1);
+    during.p999_us = std::max(during.p999_us, part.p999_us);
+    during.max_us = std::max(during.max_us, part.max_us);
+    bytes_max = std::max(bytes_max, contender.server->resident_bytes());
+  } while (is_cleaning());
+  const std::chrono::duration<double> took = Ticks::now() - start;
+  print(options, contender.name, "set, longest", before.max_us / 1000, "ms");
+  print(options, contender.name, "set while cleaning, longest", during.max_us / 1000, "ms");
+  print(options, contender.name, "cleaning took", took.count(), "s");
+  print(options, contender.name, "memory while cleaning",
+        static_cast<double>(bytes_max) / static_cast<double>(bytes_before), "x");
+}
+
 void measure(const Options& options, std::vector<Contender>& running) {
   for (Contender& contender : running) {
     contender.start();
     if (contender.server) contender.bytes_before = contender.server->resident_bytes();
-    fill(contender.socket, options.sessions);
+    fill(contender.socket, contender.protocol, options.sessions);
     if (contender.server) {
       const auto grown = contender.server->resident_bytes() - contender.bytes_before;
       print(options, contender.name, "memory a session",
@@ -144,6 +183,7 @@ void measure(const Options& options, std::vector<Contender>& running) {
       for (Contender& contender : running) {
         const double used_before = contender.server ? contender.server->processor_seconds() : 0;
         const Load load = run_load({.socket = contender.socket,
+                                    .protocol = contender.protocol,
                                     .sessions = options.sessions,
                                     .connections = 50,
                                     .pipeline = work.pipeline,
@@ -164,7 +204,8 @@ void measure(const Options& options, std::vector<Contender>& running) {
     }
   }
   for (Contender& contender : running) {
-    if (!contender.server) continue;
+    if (!contender.server || contender.protocol != Protocol::redis) continue;
+    measure_cleaning(options, contender);
     contender.server.reset();  // by SIGKILL
     std::filesystem::remove(contender.socket);
     const auto start = Ticks::now();

@@ -134,7 +134,7 @@ std::string info_persistence(Call& call) {
       .add("rdb_last_save_time", static_cast<std::uint64_t>(call.service.last_save()))
       .add("rdb_last_bgsave_status", "ok")
       .add("aof_enabled", "1")
-      .add("aof_rewrite_in_progress", "0")
+      .add("aof_rewrite_in_progress", call.service.is_compacting() ? "1" : "0")
       .add("aof_last_bgrewrite_status", "ok")
       .add("aof_last_write_status", "ok");
   if (stats) {

@@ -130,6 +130,7 @@ class Service {
   // --- What runs in the background
   // False if one is under way.
   bool compact_in_background();
+  bool is_compacting() const { return compacting_; }
   std::int64_t last_save() const { return last_save_; }
   void saved();
   void log(std::string line) const;

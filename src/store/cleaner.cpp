@@ -97,17 +97,22 @@ Result<void> Cleaner::compact(
   const auto target = config_.log.begin_segment(config_.clock.now());
   if (!target) return std::unexpected(target.error());
   Pass pass{.target = *target};
+  std::uint64_t reported = 0;
   for (bool at_end = false; !at_end;) {
-    auto advanced = advance(pass, kReportEvery, IfBusy::wait);
+    auto advanced = advance(pass, config_.slice_bytes, IfBusy::wait);
     if (!advanced) return std::unexpected(advanced.error());
     at_end = *advanced;
+    if (!on_progress || (!at_end && pass.bytes < reported + kReportEvery)) continue;
+    reported = pass.bytes;
     const std::uint64_t total = at_end ? pass.bytes : config_.table.image_bytes();
-    if (on_progress) on_progress(pass.bytes, std::max(pass.bytes, total));
+    on_progress(pass.bytes, std::max(pass.bytes, total));
   }
   return finish(pass);
 }
 
 Result<bool> Cleaner::advance(Pass& pass, std::uint64_t bytes, IfBusy if_busy) {
+  if (auto yielded = config_.log.yield_to_changes(); !yielded)
+    return std::unexpected(yielded.error());
   const std::uint64_t until = pass.bytes + bytes;
   for (; Chunk* const chunk = config_.table.chunk(pass.chunk); ++pass.chunk, pass.entry = 0) {
     for (; pass.entry < Chunk::kEntries; ++pass.entry) {

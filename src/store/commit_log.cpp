@@ -85,6 +85,11 @@ Result<void> CommitLog::acknowledge(const Place& place) {
 
 // Who finds no sync running runs one for all that wait; those that come meanwhile share the next.
 Result<void> CommitLog::await_durable(Lsn lsn) {
+  ++waiting_;
+  const struct Done {
+    CommitLog& log;
+    ~Done() HYBRID_NO_ANALYSIS { --log.waiting_; }
+  } done{*this};
   while (durable_ < lsn && !failed_) {
     if (syncing_) {
       changed_.wait(mutex_);

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -108,6 +109,9 @@ class CommitLog {
   // All records below `low_water` are superseded by others, which are in the log: makes those durable, and removes the
   // segments that hold nothing else.
   Result<void> discard_before(scf::Lsn low_water, Millis now);
+  // Returns when more that nobody waits for (images) may be appended without making those wait who have changes: the other half
+  // of a segment is theirs until the next one is ready, and what they wait for the disk with should not be much.
+  Result<void> yield_to_changes();
   // About how much of the log is still needed: segments are sized by it.
   void set_live_bytes(std::uint64_t bytes);
 
@@ -265,7 +269,11 @@ class CommitLog {
   bool stop_ HYBRID_GUARDED_BY(mutex_) = false;
   std::uint64_t in_flight_ HYBRID_GUARDED_BY(mutex_) =
       0;  // appended and waiting, not acknowledged yet
+  std::uint64_t waiting_ HYBRID_GUARDED_BY(mutex_) = 0;  // for a sync
   Counters counters_ HYBRID_GUARDED_BY(mutex_);
+  std::uint64_t syncs_before_ HYBRID_GUARDED_BY(mutex_) = 0;  // the current segment was begun
+  std::uint64_t bytes_a_sync_ HYBRID_GUARDED_BY(mutex_) =
+      std::numeric_limits<std::uint64_t>::max();  // in the segment before
 
   Thread thread_;
 };

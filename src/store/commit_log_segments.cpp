@@ -27,12 +27,17 @@ Result<std::uint64_t> random_epoch() {
   return epoch;
 }
 
-Result<void> fill_with_zeros(io::File& file, std::uint64_t bytes, std::size_t step) {
+// `synced`: a part at a time, so that others who wait for the disk meanwhile wait for one part.
+Result<void> fill_with_zeros(io::File& file, std::uint64_t bytes, std::size_t step, bool synced) {
   static constexpr std::array<std::byte, std::size_t{256} << 10> kZeros{};
-  HYBRID_ASSERT(step <= kZeros.size());
-  for (std::uint64_t at = 0; at < bytes; at += step) {
-    const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(step, bytes - at));
-    if (auto written = file.write_at(at, std::span{kZeros}.first(part)); !written) return written;
+  constexpr std::uint64_t kPart = std::uint64_t{1} << 20;
+  HYBRID_ASSERT(step <= kZeros.size() && kPart % step == 0);
+  for (std::uint64_t at = 0; at < bytes;) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(step, bytes - at));
+    if (auto written = file.write_at(at, std::span{kZeros}.first(size)); !written) return written;
+    at += size;
+    if (!synced || (at % kPart != 0 && at != bytes)) continue;
+    if (auto done = file.sync(); !done) return done;
   }
   return {};
 }
@@ -146,11 +151,9 @@ Result<std::shared_ptr<CommitLog::Segment>> CommitLog::prepare(scf::SegmentNumbe
     auto file = config_.files.open(segment->path, io::OpenMode::create_new);
     if (!file) return std::unexpected(file.error());
     segment->file = std::move(*file);
-    if (auto filled = fill_with_zeros(*segment->file, bytes, zeros.step); !filled) return filled;
-    if (zeros.synced) {
-      if (auto synced = segment->file->sync(); !synced) return synced;
-      segment->synced_zeros = true;
-    }
+    if (auto filled = fill_with_zeros(*segment->file, bytes, zeros.step, zeros.synced); !filled)
+      return filled;
+    segment->synced_zeros = zeros.synced;
     if (auto synced = config_.files.sync_directory(config_.directory); !synced) return synced;
     auto mapping = segment->file->map(bytes);
     if (!mapping) return std::unexpected(mapping.error());
@@ -169,7 +172,8 @@ CommitLog::Zeros CommitLog::zeros_for_next() const {
   // all of its piece dirty. Large pieces take fewer page faults; small ones are less to write for the one record of a sync.
   constexpr std::size_t kLarge = std::size_t{256} << 10;
   constexpr std::size_t kPage = 4096;
-  return {.synced = syncs_zeros(), .step = durability_ == Durability::always ? kPage : kLarge};
+  const bool syncs_often = durability_ == Durability::always || bytes_a_sync_ < kLarge;
+  return {.synced = syncs_zeros(), .step = syncs_often ? kPage : kLarge};
 }
 
 // Small at first, then in proportion to what is live: few files, and none so large that it keeps much garbage.
@@ -364,6 +368,8 @@ void CommitLog::retire_current(bool seal) {
   if (seal) current_->writer->mark(FrameKind::seal, context(last_time_));
   predecessor.end = current_->writer->end();
   closed_segments_.back().bytes = predecessor.end.value;
+  bytes_a_sync_ =
+      predecessor.end.value / std::max<std::uint64_t>(counters_.syncs - syncs_before_, 1);
   predecessor_ = std::move(predecessor);
   retired_.push_back(std::move(current_));
 }
@@ -372,6 +378,7 @@ void CommitLog::retire_current(bool seal) {
 void CommitLog::begin(std::shared_ptr<Segment> segment) {
   current_ = std::move(segment);
   current_->first_lsn = next_lsn_;
+  syncs_before_ = counters_.syncs;
   current_->writer.emplace(current_->mapping->bytes(), current_->epoch, next_lsn_);
 }
 
@@ -519,6 +526,21 @@ Result<void> CommitLog::discard_before(Lsn low_water, Millis now) {
     closed_segments_.pop_front();
   }
   return {};
+}
+
+Result<void> CommitLog::yield_to_changes() {
+  constexpr auto kWaitMax = std::chrono::seconds{1};  // should the background thread have trouble
+  const MutexLock lock{mutex_};
+  // The less a sync has to write, the sooner they go on.
+  if (waiting_ > 0 || durability_ == Durability::always) {
+    if (auto durable = await_durable(next_lsn_ - 1); !durable) return durable;
+  }
+  if (!config_.background) return {};
+  changed_.wait_until(mutex_, SteadyClock::now() + kWaitMax, [&]() HYBRID_REQUIRES(mutex_) {
+    const bool is_half_free = !current_ || current_->writer->end().value < current_->bytes / 2;
+    return is_half_free || spare_ || no_room_ || failed_ || closed_ || stop_;
+  });
+  return check_open();
 }
 
 void CommitLog::set_live_bytes(std::uint64_t bytes) {

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <latch>
 #include <random>
 #include <thread>
 
+#include "testing/forwarding_file_system.hpp"
 #include "testing/store_fixture.hpp"
 #include "testing/temp_directory.hpp"
 
@@ -387,6 +389,45 @@ TEST(Cleaner, WorksBesideReadersAndWriters) {
       ASSERT_EQ(session ? session->get<int>("n").value().value_or(-1) : -1, expected);
     }
   }
+}
+
+// Where it takes long to make a file, once it is said to.
+class SlowToMakeFiles final : public ForwardingFileSystem {
+ public:
+  SlowToMakeFiles() : ForwardingFileSystem(io::posix_file_system()) {}
+  Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override {
+    if (mode == io::OpenMode::create_new && is_slow) go_on.wait();
+    return ForwardingFileSystem::open(path, mode);
+  }
+  std::atomic<bool> is_slow{false};
+  std::latch go_on{1};
+};
+
+TEST(Cleaner, LeavesHalfOfASegmentToOthersUntilTheNextIsReady) {
+  constexpr int kSessions = 3000;
+  const TempDirectory temporary;
+  SlowToMakeFiles files;
+  store::EmbeddedStore::Options options{.files = &files,
+                                        .directory = temporary.path() + "/sessions"};
+  options.params.segment_bytes = std::uint64_t{1} << 20;
+  auto store = store::EmbeddedStore::open(std::move(options)).value();
+  for (int i = 0; i < kSessions; ++i)
+    store->load(std::to_string(i)).value().set("text", std::string(1000, 'x')).value();
+  std::jthread compacts{[&] {
+    const auto begun = [&](std::uint64_t, std::uint64_t) { files.is_slow = true; };
+    EXPECT_TRUE(store->compact(begun).has_value());
+  }};
+  while (!files.is_slow) std::this_thread::yield();
+  std::atomic<int> changed{0};
+  std::jthread changes{[&] {
+    for (; changed < 100; ++changed) {
+      std::this_thread::sleep_for(2ms);
+      store->load("0").value().set("n", changed.load()).value();
+    }
+  }};
+  for (int waited = 0; waited < 500 && changed < 100; ++waited) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(changed, 100) << "a change waited for a file that an image had used up the room for";
+  files.go_on.count_down();
 }
 
 std::map<std::string, std::map<int, int>> contents(Provider& store) {

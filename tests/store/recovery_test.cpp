@@ -19,6 +19,7 @@
 #include "store/new_store.hpp"
 #include "store/replay.hpp"
 #include "testing/fault_file_system.hpp"
+#include "testing/forwarding_file_system.hpp"
 
 namespace hybrid::testing {
 namespace {
@@ -469,34 +470,16 @@ TEST_P(Recovery, SaysWhichOfManyIsTheFirst) {
 // --- What ends reading
 
 // Reads of a file system that do something else from some offset on.
-class Reads final : public io::FileSystem {
+class Reads final : public ForwardingFileSystem {
  public:
   using OnRead = std::function<Result<void>(std::uint64_t end)>;
-  Reads(io::FileSystem& files, OnRead on_read) : files_(files), on_read_(std::move(on_read)) {}
+  Reads(io::FileSystem& files, OnRead on_read)
+      : ForwardingFileSystem(files), on_read_(std::move(on_read)) {}
 
-  Result<void> make_directory(const std::string& directory) override {
-    return files_.make_directory(directory);
-  }
-  Result<std::vector<std::string>> list(const std::string& directory) override {
-    return files_.list(directory);
-  }
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override {
-    auto file = files_.open(path, mode);
+    auto file = ForwardingFileSystem::open(path, mode);
     if (!file) return std::unexpected(file.error());
     return std::make_unique<ReadFile>(std::move(*file), on_read_);
-  }
-  Result<void> remove(const std::string& path) override { return files_.remove(path); }
-  Result<void> remove_directory(const std::string& directory) override {
-    return files_.remove_directory(directory);
-  }
-  Result<void> rename(const std::string& from, const std::string& to) override {
-    return files_.rename(from, to);
-  }
-  Result<void> sync_directory(const std::string& directory) override {
-    return files_.sync_directory(directory);
-  }
-  Result<std::unique_ptr<io::DirectoryLock>> lock(const std::string& directory) override {
-    return files_.lock(directory);
   }
 
  private:
@@ -523,7 +506,6 @@ class Reads final : public io::FileSystem {
     const OnRead& on_read_;
   };
 
-  io::FileSystem& files_;
   OnRead on_read_;
 };
 
