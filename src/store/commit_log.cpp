@@ -13,6 +13,7 @@ using scf::FrameKind;
 using scf::Lsn;
 
 constexpr auto kTickMax = std::chrono::milliseconds{1000};
+constexpr auto kLook = std::chrono::milliseconds{1};
 
 }  // namespace
 
@@ -48,7 +49,7 @@ Result<CommitLog::Place> CommitLog::append_with(std::size_t bytes, Millis now,
   const Place place{.lsn = next_lsn_, .time = now, .waits = waits && !options.in_background};
   next_lsn_ = next_lsn_ + 1;
   ++counters_.records_appended;
-  if (place.waits) ++in_flight_;
+  if (place.waits) in_flight_.fetch_add(1, std::memory_order_relaxed);
   return place;
 }
 
@@ -73,11 +74,8 @@ Result<CommitLog::Place> CommitLog::append(std::size_t bytes,
 
 Result<void> CommitLog::acknowledge(const Place& place) {
   if (!place.waits) return {};
-  const MutexLock lock{mutex_};
-  auto durable = await_durable(place.lsn);
-  --in_flight_;
-  // Under the lock: close() may return, and this log be gone, as soon as it is let go.
-  if (in_flight_ == 0 && closed_) changed_.notify_all();
+  auto durable = await_shared_sync(place.lsn);
+  in_flight_.fetch_sub(1, std::memory_order_release);  // close() may return, and this log be gone
   return durable;
 }
 
@@ -101,6 +99,54 @@ Result<void> CommitLog::await_durable(Lsn lsn) {
   return {};
 }
 
+// The same for many threads at once: those that a sync was for need no lock when they wake, and of those that wait for the next
+// one is woken, to run it.
+Result<void> CommitLog::await_shared_sync(Lsn lsn) {
+  while (durable_seen_.load(std::memory_order_acquire) < lsn.value) {
+    EventCount* ended = nullptr;
+    EventCount::Key key = 0;
+    {
+      const MutexLock lock{mutex_};
+      if (failed_ && durable_ < lsn) return failure();
+      if (!syncing_) {
+        if (durable_ < lsn) sync_for_all();
+        continue;
+      }
+      ended = &sync_ended_[(syncs_begun_ + (lsn > sync_target_ ? 1 : 0)) % 2];
+      key = ended->key();  // it ends after we let go of the lock
+    }
+    ended->wait(key);
+  }
+  return {};
+}
+
+void CommitLog::begin_sync() {
+  HYBRID_ASSERT(!syncing_);
+  syncing_ = true;
+  ++syncs_begun_;
+  sync_target_ = Lsn{std::numeric_limits<std::uint64_t>::max()};  // all there is when it is set
+}
+
+void CommitLog::end_sync() {
+  std::uint64_t number = 0;
+  bool failed = false;
+  {
+    const MutexLock lock{mutex_};
+    syncing_ = false;
+    number = syncs_begun_;
+    failed = failed_.has_value();
+  }
+  changed_.notify_all();
+  sync_ended_[number % 2].announce_to_all();
+  EventCount& next = sync_ended_[(number + 1) % 2];
+  failed ? next.announce_to_all() : next.announce_to_one();
+}
+
+void CommitLog::set_durable(Lsn durable) {
+  durable_ = std::max(durable_, durable);
+  durable_seen_.store(durable_.value, std::memory_order_release);
+}
+
 Result<void> CommitLog::wait_durable(Lsn lsn) {
   const MutexLock lock{mutex_};
   return await_durable(lsn);
@@ -117,14 +163,13 @@ Result<void> CommitLog::sync_now() {
 
 // Lets go of mutex_ meanwhile. Nobody else may be syncing.
 void CommitLog::sync_for_all() HYBRID_NO_ANALYSIS {
-  HYBRID_ASSERT(!syncing_);
-  syncing_ = true;
+  begin_sync();
   mutex_.unlock();
   const struct Relock {
     Mutex& mutex;
     ~Relock() HYBRID_NO_ANALYSIS { mutex.lock(); }
   } relock{mutex_};
-  const Lowered syncing{*this, &CommitLog::syncing_};
+  const Syncing syncing{*this};
   gather();
   sync_once();
 }
@@ -166,6 +211,7 @@ void CommitLog::sync_once() {
       to_sync.push_back(current_);
     }
     target = next_lsn_ - 1;
+    sync_target_ = target;
   }
   // Oldest first: what is durable is then always a prefix.
   for (const auto& segment : to_sync) {
@@ -183,7 +229,7 @@ void CommitLog::sync_once() {
   {
     const MutexLock lock{mutex_};
     if (durable_ < target) sync_point_due_ = true;
-    durable_ = std::max(durable_, target);
+    set_durable(target);
     retired_.erase(retired_.begin(),
                    retired_.begin() + static_cast<std::ptrdiff_t>(retired.size()));
   }
@@ -240,10 +286,10 @@ void CommitLog::run_duties() {
     } else {
       retired = retired_;  // they stay listed, for flush() and close() to sync
     }
-    if (sync || !retired.empty()) syncing_ = true;
+    if (sync || !retired.empty()) begin_sync();
   }
   if (sync || !retired.empty()) {
-    const Lowered syncing{*this, &CommitLog::syncing_};
+    const Syncing syncing{*this};
     if (sync) sync_once();
     release(retired, false);
   }
@@ -327,7 +373,12 @@ Result<void> CommitLog::close() {
   if (thread_.joinable()) thread_.join();
 
   mutex_.lock();
-  changed_.wait(mutex_, [this]() HYBRID_REQUIRES(mutex_) { return in_flight_ == 0 && !syncing_; });
+  const auto is_quiet = [this]() HYBRID_REQUIRES(mutex_) {
+    return in_flight_.load(std::memory_order_acquire) == 0 && !syncing_;
+  };
+  // Who was told that a change is durable takes no lock to say that it is gone.
+  while (!changed_.wait_until(mutex_, SteadyClock::now() + kLook, is_quiet)) {
+  }
   const std::shared_ptr<Segment> current = current_;
   const std::shared_ptr<Segment> spare = std::move(spare_);
   // A sealed segment counts on a successor's file.

@@ -14,6 +14,7 @@
 // Does not know sessions. Format: docs/formats/scf.md, section 5 for what happens after a crash.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/event_count.hpp"
 #include "base/thread.hpp"
 #include "base/thread_annotations.hpp"
 #include "hybrid/params.hpp"
@@ -156,22 +158,31 @@ class CommitLog {
   };
 
   // Lowers a flag at the end, come what may: others must not wait for it for ever.
-  class Lowered {
+  class Preparing {
    public:
-    Lowered(CommitLog& log, bool CommitLog::* flag) : log_(log), flag_(flag) {}
-    Lowered(const Lowered&) = delete;
-    Lowered& operator=(const Lowered&) = delete;
-    ~Lowered() {
+    explicit Preparing(CommitLog& log) : log_(log) {}
+    Preparing(const Preparing&) = delete;
+    Preparing& operator=(const Preparing&) = delete;
+    ~Preparing() {
       {
         const MutexLock lock{log_.mutex_};
-        log_.*flag_ = false;
+        log_.preparing_ = false;
       }
       log_.changed_.notify_all();
     }
 
    private:
     CommitLog& log_;
-    bool CommitLog::* flag_;
+  };
+  class Syncing {
+   public:
+    explicit Syncing(CommitLog& log) : log_(log) {}
+    Syncing(const Syncing&) = delete;
+    Syncing& operator=(const Syncing&) = delete;
+    ~Syncing() { log_.end_sync(); }
+
+   private:
+    CommitLog& log_;
   };
 
   explicit CommitLog(Config config) : config_(std::move(config)) {}
@@ -210,6 +221,10 @@ class CommitLog {
   std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
 
   Result<void> await_durable(scf::Lsn lsn) HYBRID_REQUIRES(mutex_);
+  Result<void> await_shared_sync(scf::Lsn lsn);
+  void begin_sync() HYBRID_REQUIRES(mutex_);
+  void end_sync();
+  void set_durable(scf::Lsn durable) HYBRID_REQUIRES(mutex_);
   void gather();
   void sync_for_all() HYBRID_REQUIRES(mutex_);
   Result<void> sync_now();
@@ -230,7 +245,7 @@ class CommitLog {
   const Config config_;
 
   mutable Mutex mutex_;
-  Condition changed_;  // durable_, failed_, syncing_, preparing_, in_flight_, stop_
+  Condition changed_;  // durable_, failed_, syncing_, preparing_, spare_, stop_
   Durability durability_ HYBRID_GUARDED_BY(mutex_) = Durability::interval;
   std::chrono::milliseconds sync_interval_ HYBRID_GUARDED_BY(mutex_){1000};
 
@@ -264,11 +279,15 @@ class CommitLog {
   std::optional<Error> no_room_ HYBRID_GUARDED_BY(mutex_);
   std::uint64_t live_bytes_ HYBRID_GUARDED_BY(mutex_) = 0;
   bool syncing_ HYBRID_GUARDED_BY(mutex_) = false;
+  std::uint64_t syncs_begun_ HYBRID_GUARDED_BY(mutex_) = 0;
+  scf::Lsn sync_target_ HYBRID_GUARDED_BY(mutex_);  // what the one that is running makes durable
   bool preparing_ HYBRID_GUARDED_BY(mutex_) = false;
   bool closed_ HYBRID_GUARDED_BY(mutex_) = false;
   bool stop_ HYBRID_GUARDED_BY(mutex_) = false;
-  std::uint64_t in_flight_ HYBRID_GUARDED_BY(mutex_) =
-      0;  // appended and waiting, not acknowledged yet
+  std::atomic<std::uint64_t> in_flight_{0};     // appended and waiting, not acknowledged yet
+  std::atomic<std::uint64_t> durable_seen_{0};  // durable_, for who does not hold mutex_
+  EventCount
+      sync_ended_[2];  // of odd and of even number: who waits for one is not woken by the other
   std::uint64_t waiting_ HYBRID_GUARDED_BY(mutex_) = 0;  // for a sync
   Counters counters_ HYBRID_GUARDED_BY(mutex_);
   std::uint64_t syncs_before_ HYBRID_GUARDED_BY(mutex_) = 0;  // the current segment was begun

@@ -54,7 +54,7 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Config config, const scf::Log
     log->durability_ = log->config_.durability;
     log->sync_interval_ = log->config_.sync_interval;
     log->next_lsn_ = summary.next_lsn;
-    log->durable_ = summary.durable;
+    log->set_durable(summary.durable);
     // We write no mark above what is durable; a forged one is not believed beyond it.
     log->low_water_ = std::min(summary.low_water, summary.durable + 1);
     log->last_time_ = summary.latest_time;
@@ -208,7 +208,7 @@ void CommitLog::prepare_spare() {
     }
     zeros = zeros_for_next();
   }
-  const Lowered preparing{*this, &CommitLog::preparing_};
+  const Preparing preparing{*this};
   auto prepared = prepare(number, bytes, zeros);
   if (prepared) remove_obsolete(std::move(obsolete));
   {
@@ -463,7 +463,7 @@ Result<void> CommitLog::repeat_tail(const scf::LogSummary& summary, Millis now) 
   if (auto written = check_written(*current_); !written) return written;
   if (auto begun = begin_after_crash(now); !begun) return begun;
   // Only now: a claim in the header would count though the header itself is not on the disk yet.
-  durable_ = next - 1;
+  set_durable(next - 1);
   next_lsn_ = next;
   sync_point_due_ = true;
   ++rolls_;
