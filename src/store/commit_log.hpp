@@ -219,6 +219,7 @@ class CommitLog {
   }
   Zeros zeros_for_next() const HYBRID_REQUIRES(mutex_);
   std::uint64_t next_segment_bytes() const HYBRID_REQUIRES(mutex_);
+  std::uint64_t bytes_a_sync() const HYBRID_REQUIRES(mutex_);
 
   Result<void> await_durable(scf::Lsn lsn) HYBRID_REQUIRES(mutex_);
   Result<void> await_shared_sync(scf::Lsn lsn);
@@ -291,7 +292,7 @@ class CommitLog {
   std::uint64_t waiting_ HYBRID_GUARDED_BY(mutex_) = 0;  // for a sync
   Counters counters_ HYBRID_GUARDED_BY(mutex_);
   std::uint64_t syncs_before_ HYBRID_GUARDED_BY(mutex_) = 0;  // the current segment was begun
-  std::uint64_t bytes_a_sync_ HYBRID_GUARDED_BY(mutex_) =
+  std::uint64_t bytes_a_sync_before_ HYBRID_GUARDED_BY(mutex_) =
       std::numeric_limits<std::uint64_t>::max();  // in the segment before
 
   Thread thread_;

@@ -172,8 +172,17 @@ CommitLog::Zeros CommitLog::zeros_for_next() const {
   // all of its piece dirty. Large pieces take fewer page faults; small ones are less to write for the one record of a sync.
   constexpr std::size_t kLarge = std::size_t{256} << 10;
   constexpr std::size_t kPage = 4096;
-  const bool syncs_often = durability_ == Durability::always || bytes_a_sync_ < kLarge;
+  const bool says_enough = current_ && current_->writer->end().value >= current_->bytes / 2;
+  const std::uint64_t bytes = says_enough ? bytes_a_sync() : bytes_a_sync_before_;
+  const bool syncs_often = durability_ == Durability::always || bytes < kLarge;
   return {.synced = syncs_zeros(), .step = syncs_often ? kPage : kLarge};
+}
+
+// In the current segment, so far.
+std::uint64_t CommitLog::bytes_a_sync() const {
+  const std::uint64_t syncs = counters_.syncs - syncs_before_;
+  return syncs == 0 ? std::numeric_limits<std::uint64_t>::max()
+                    : current_->writer->end().value / syncs;
 }
 
 // Small at first, then in proportion to what is live: few files, and none so large that it keeps much garbage.
@@ -368,8 +377,7 @@ void CommitLog::retire_current(bool seal) {
   if (seal) current_->writer->mark(FrameKind::seal, context(last_time_));
   predecessor.end = current_->writer->end();
   closed_segments_.back().bytes = predecessor.end.value;
-  bytes_a_sync_ =
-      predecessor.end.value / std::max<std::uint64_t>(counters_.syncs - syncs_before_, 1);
+  bytes_a_sync_before_ = bytes_a_sync();
   predecessor_ = std::move(predecessor);
   retired_.push_back(std::move(current_));
 }

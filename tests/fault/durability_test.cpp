@@ -50,6 +50,29 @@ TEST(Durability, AlwaysFillsSegmentsPageByPage) {
       << "a write for each page instead of one, and the sync of the record";
 }
 
+// A server syncs by itself, for many clients at once, what its store keeps by `interval`.
+TEST(Durability, ASegmentAfterOneThatWasSyncedOftenIsFilledPageByPage) {
+  constexpr int kPages = 16;
+  const auto operations_to_roll = [](bool syncs_often) {
+    FaultFileSystem files;
+    ManualClock clock;
+    auto options = options_for(files, clock, Durability::interval);
+    options.first_segment_bytes = std::size_t{kPages} * 4096;
+    auto store = store::EmbeddedStore::open(options).value();
+    auto session = store->init("a session").value();
+    int operations = 0;
+    while (store->stats().value().segments < 2) {
+      const int before = files.operations();
+      session.set("text", std::string(1000, 'x')).value();
+      operations = files.operations() - before;
+      if (syncs_often) store->flush().value();
+    }
+    return operations;
+  };
+  EXPECT_EQ(operations_to_roll(true), operations_to_roll(false) + 2 * kPages - 1)
+      << "segments grow: the second has twice as many pages";
+}
+
 TEST(Durability, IntervalSyncsAtTheIntervalOnly) {
   FaultFileSystem files;
   ManualClock clock;
