@@ -22,7 +22,7 @@ CommitLog::~CommitLog() {
     const MutexLock lock{mutex_};
     stop_ = true;
   }
-  changed_.notify_all();
+  thread_is_wanted_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -318,8 +318,9 @@ void CommitLog::run_thread() {
       const auto interval = durability_ == Durability::interval ? sync_interval_ : kTickMax;
       const auto next_duties = last_duties + interval;
       const auto next_try = no_room_ ? SteadyClock::now() + kTickMax : next_duties;
-      changed_.wait_until(mutex_, std::min(next_duties, next_try),
-                          [&]() HYBRID_REQUIRES(mutex_) { return stop_ || wake_ups_ != seen; });
+      thread_is_wanted_.wait_until(
+          mutex_, std::min(next_duties, next_try),
+          [&]() HYBRID_REQUIRES(mutex_) { return stop_ || wake_ups_ != seen; });
       if (stop_) return;
       woken = wake_ups_ != seen;
       seen = wake_ups_;
@@ -338,7 +339,7 @@ void CommitLog::set_durability(Durability durability, std::chrono::milliseconds 
     sync_interval_ = sync_interval;
     ++wake_ups_;
   }
-  changed_.notify_all();
+  thread_is_wanted_.notify_all();
 }
 
 CommitLog::Counters CommitLog::counters() const {
@@ -370,6 +371,7 @@ Result<void> CommitLog::close() {
     stop_ = true;
   }
   changed_.notify_all();
+  thread_is_wanted_.notify_all();
   if (thread_.joinable()) thread_.join();
 
   mutex_.lock();

@@ -246,7 +246,8 @@ class CommitLog {
   const Config config_;
 
   mutable Mutex mutex_;
-  Condition changed_;  // durable_, failed_, syncing_, preparing_, spare_, stop_
+  Condition changed_;           // durable_, failed_, syncing_, preparing_, spare_, closed_
+  Condition thread_is_wanted_;  // wake_ups_, stop_
   Durability durability_ HYBRID_GUARDED_BY(mutex_) = Durability::interval;
   std::chrono::milliseconds sync_interval_ HYBRID_GUARDED_BY(mutex_){1000};
 

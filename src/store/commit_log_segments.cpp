@@ -363,7 +363,8 @@ Result<void> CommitLog::roll(std::size_t record_bytes, Millis now) {
   }
   ++rolls_;
   ++wake_ups_;
-  changed_.notify_all();  // the background thread prepares the next one
+  thread_is_wanted_.notify_all();  // it prepares the next one
+  changed_.notify_all();
   return {};
 }
 
