@@ -2,30 +2,30 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
-#include "base/digest.hpp"
 #include "server/keyspace.hpp"
 
 namespace hybrid::server {
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr Millis kHour = 3'600'000;
+// An hour's keys are in several sessions, so that none grows large, and many clients can log out at once.
+constexpr unsigned kGraveyardsAnHour = 16;
+constexpr std::size_t kKeysPerGraveyard = 65'536;
 
 Millis hour_of(Millis time) { return time / kHour; }
 
-std::string graveyard_of(Millis hour) {
-  return sid_of({.database = kGraveyard, .name = std::to_string(hour)});
+std::string graveyard_of(Millis hour, unsigned part) {
+  const std::string name = std::to_string(hour) + "/" + std::to_string(part);
+  return sid_of({.database = kGraveyard, .name = name});
 }
 
-// The ids of the sessions that may have what was buried since, the youngest first.
-std::vector<std::string> graveyards_since(Millis time) {
-  std::vector<std::string> graveyards;
-  for (Millis hour = hour_of(SystemClock{}.now()); hour >= hour_of(time); --hour)
-    graveyards.push_back(graveyard_of(hour));
-  return graveyards;
+unsigned part_of(const Digest& digest) {
+  return static_cast<unsigned>(digest.bytes[0]) % kGraveyardsAnHour;
 }
+
+std::span<const std::byte> key_of(const Digest& digest) { return digest.bytes; }
 
 }  // namespace
 
@@ -34,39 +34,75 @@ bool BuriedKeys::watches(std::string_view name) const {
                              [&](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
-void BuriedKeys::bury(std::string_view sid) {
-  const Millis now = SystemClock{}.now();
-  const Millis hour = hour_of(now);
-  const std::string graveyard = graveyard_of(hour);
+Millis BuriedKeys::oldest(Millis now) const {
+  return now - Millis{options_.time / std::chrono::milliseconds{1}};
+}
+
+Result<void> BuriedKeys::write(const Digest& digest, Millis now) {
+  const std::string graveyard = graveyard_of(hour_of(now), part_of(digest));
   auto session = provider_.find(graveyard);
   if (session && !*session) {
     Changes empty;
     empty.set_served({.database = kGraveyard, .name = {}}, Type::set);
-    empty.set_deadline(to_time_point((hour + 1) * kHour) + options_.time);
+    empty.set_deadline(to_time_point((hour_of(now) + 1) * kHour) + options_.time);
     session = provider_.put(graveyard, empty.view());
   }
-  if (!session || !*session) return;
-  const Digest digest = digest_of(sid);
-  static_cast<void>((*session)->set(std::span<const std::byte>{digest.bytes}, now));
+  if (!session) return std::unexpected(std::move(session.error()));
+  const auto info = (*session)->info();
+  if (!info) return std::unexpected(info.error());
+  if (info->keys >= kKeysPerGraveyard)
+    return std::unexpected(Error{Errc::too_large, "too many keys were deleted in this hour"});
+  return (*session)->set(key_of(digest), now);
 }
 
-bool BuriedKeys::contains(std::string_view sid) const {
+void BuriedKeys::bury(std::string_view sid) {
   const Digest digest = digest_of(sid);
-  const Millis forgotten = SystemClock{}.now() - milliseconds{options_.time}.count();
-  return std::ranges::any_of(graveyards_since(forgotten), [&](const std::string& graveyard) {
-    const auto session = provider_.find(graveyard);
-    if (!session || !*session) return false;
-    const auto buried_at = (*session)->get<Millis>(std::span<const std::byte>{digest.bytes});
-    return buried_at && *buried_at && **buried_at > forgotten;
-  });
+  const Millis now = clock_.now();
+  const auto written = write(digest, now);
+  if (written) return;
+  bool is_first = false;
+  {
+    const MutexLock lock{mutex_};
+    std::erase_if(unwritten_, [&](const auto& buried) {
+      return unwritten_.size() >= kUnwrittenMax && buried.second <= oldest(now);
+    });
+    if (unwritten_.size() >= kUnwrittenMax) unwritten_.erase(unwritten_.begin());
+    is_first = unwritten_.empty();
+    unwritten_.insert_or_assign(digest, now);
+  }
+  if (is_first && log_)
+    log_("protected keys that are deleted now are known until a restart only: " +
+         written.error().message());
 }
 
-std::size_t BuriedKeys::sessions() const {
+bool BuriedKeys::contains(std::string_view sid) {
+  const Digest digest = digest_of(sid);
+  const Millis now = clock_.now();
+  {
+    const MutexLock lock{mutex_};
+    const auto found = unwritten_.find(digest);
+    if (found != unwritten_.end() && found->second > oldest(now)) return true;
+  }
+  // From the hour to come, should the clock have been set back since.
+  for (Millis hour = hour_of(now) + 1; hour >= hour_of(oldest(now)); --hour) {
+    const auto session = provider_.find(graveyard_of(hour, part_of(digest)));
+    if (!session || !*session) continue;
+    const auto buried_at = (*session)->get<Millis>(key_of(digest));
+    if (buried_at && *buried_at && **buried_at > oldest(now)) return true;
+  }
+  return false;
+}
+
+std::size_t BuriedKeys::sessions() {
+  const Millis now = clock_.now();
   // They live for up to an hour longer than what is in them.
-  const Millis oldest = SystemClock{}.now() - milliseconds{kTimeMax}.count() - kHour;
-  return static_cast<std::size_t>(std::ranges::count_if(
-      graveyards_since(oldest),
-      [&](const std::string& graveyard) { return provider_.exists(graveyard); }));
+  const Millis first = hour_of(now - Millis{kTimeMax / std::chrono::milliseconds{1}}) - 1;
+  std::size_t count = 0;
+  for (Millis hour = first; hour <= hour_of(now) + 1; ++hour) {
+    for (unsigned part = 0; part < kGraveyardsAnHour; ++part)
+      count += provider_.exists(graveyard_of(hour, part)) ? 1 : 0;
+  }
+  return count;
 }
 
 }  // namespace hybrid::server

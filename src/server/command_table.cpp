@@ -141,7 +141,7 @@ constexpr Command kCommands[] = {
     {"function",    -2, kAdmin | kNotInScript,          kNoKey, function,     "server", "There are no functions"},
     {"info",        -1, kRead,                          kNoKey, info,         "server", "Figures"},
     {"lastsave",     1, kRead | kFast,                  kNoKey, lastsave,     "server", "When all was last made durable"},
-    {"latency",     -2, kAdmin | kNotInScript,          kNoKey, latency,      "server", "Commands that took long"},
+    {"latency",     -2, kAdmin | kNotInScript,          kNoKey, latency,      "server", "Nothing is recorded"},
     {"memory",      -2, kRead,                          {2, 2, 1}, memory,    "server", "What a key takes"},
     {"save",         1, kAdmin | kNotInScript | kNotInMulti, kNoKey, save,    "server", "Makes all changes durable"},
     {"sentinel",    -2, kRead,                          kNoKey, sentinel,     "server", "There is no sentinel"},

@@ -189,11 +189,13 @@ std::string info_keyspace(Call& call) {
   Section section{"Keyspace"};
   const auto stats = call.service.provider().stats();
   const Service::Counts counts = call.service.counts();
+  const std::uint64_t graveyards = call.service.buried().sessions();
   for (unsigned database = 0; database < kDatabases; ++database) {
     const std::uint64_t count = counts[database];
     if (count == 0) continue;
     // They are not told apart by database.
-    const std::uint64_t expiring = stats ? std::min(stats->deadlines, count) : 0;
+    const std::uint64_t deadlines = stats ? stats->deadlines : 0;
+    const std::uint64_t expiring = std::min(deadlines - std::min(deadlines, graveyards), count);
     section.add("db" + std::to_string(database), "keys=" + std::to_string(count) + ",expires=" +
                                                      std::to_string(expiring) + ",avg_ttl=0");
   }

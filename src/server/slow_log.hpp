@@ -33,7 +33,7 @@ class SlowLog {
 
   bool takes(std::chrono::nanoseconds duration) const {
     const std::int64_t from = slower_than_.load(std::memory_order_relaxed);
-    return from >= 0 && duration >= microseconds{from};
+    return from >= 0 && std::chrono::duration_cast<microseconds>(duration).count() >= from;
   }
   // Gives it an id and a time.
   void add(Entry entry);

@@ -74,9 +74,12 @@ Result<CommitLog::Place> CommitLog::append(std::size_t bytes,
 
 Result<void> CommitLog::acknowledge(const Place& place) {
   if (!place.waits) return {};
-  auto durable = await_shared_sync(place.lsn);
-  in_flight_.fetch_sub(1, std::memory_order_release);  // close() may return, and this log be gone
-  return durable;
+  const struct Done {
+    std::atomic<std::uint64_t>& in_flight;
+    // After it close() may return, and this log be gone.
+    ~Done() { in_flight.fetch_sub(1, std::memory_order_release); }
+  } done{in_flight_};
+  return await_shared_sync(place.lsn);
 }
 
 // --- Syncing
@@ -129,17 +132,14 @@ void CommitLog::begin_sync() {
 
 void CommitLog::end_sync() {
   std::uint64_t number = 0;
-  bool failed = false;
   {
     const MutexLock lock{mutex_};
     syncing_ = false;
     number = syncs_begun_;
-    failed = failed_.has_value();
   }
   changed_.notify_all();
   sync_ended_[number % 2].announce_to_all();
-  EventCount& next = sync_ended_[(number + 1) % 2];
-  failed ? next.announce_to_all() : next.announce_to_one();
+  sync_ended_[(number + 1) % 2].announce_to_one();
 }
 
 void CommitLog::set_durable(Lsn durable) {
@@ -250,6 +250,7 @@ void CommitLog::release(const std::vector<std::shared_ptr<Segment>>& retired, bo
 void CommitLog::fail(const char* what, const Error& why) {
   if (!failed_) failed_.emplace(Errc::io, what, why.system_error());
   changed_.notify_all();
+  for (EventCount& ended : sync_ended_) ended.announce_to_all();  // no sync will
 }
 
 // L3 for what was stored into a mapping whose pages the kernel could not give us: syncs succeed without it.

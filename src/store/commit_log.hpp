@@ -154,7 +154,8 @@ class CommitLog {
   // How a segment is filled before its use.
   struct Zeros {
     bool synced = false;
-    std::size_t step = 0;  // bytes a write
+    std::size_t step = 0;                                                  // bytes a write
+    std::uint64_t sync_every = std::numeric_limits<std::uint64_t>::max();  // bytes
   };
 
   // Lowers a flag at the end, come what may: others must not wait for it for ever.

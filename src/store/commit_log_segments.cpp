@@ -27,17 +27,20 @@ Result<std::uint64_t> random_epoch() {
   return epoch;
 }
 
-// `synced`: a part at a time, so that others who wait for the disk meanwhile wait for one part.
-Result<void> fill_with_zeros(io::File& file, std::uint64_t bytes, std::size_t step, bool synced) {
+// `step`: bytes a write. They are made durable each time after so many as `sync_every`, at most, if that is not 0.
+Result<void> fill_with_zeros(io::File& file, std::uint64_t bytes, std::size_t step,
+                             std::uint64_t sync_every) {
   static constexpr std::array<std::byte, std::size_t{256} << 10> kZeros{};
-  constexpr std::uint64_t kPart = std::uint64_t{1} << 20;
-  HYBRID_ASSERT(step <= kZeros.size() && kPart % step == 0);
+  HYBRID_ASSERT(step <= kZeros.size());
+  std::uint64_t unsynced = 0;
   for (std::uint64_t at = 0; at < bytes;) {
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(step, bytes - at));
     if (auto written = file.write_at(at, std::span{kZeros}.first(size)); !written) return written;
     at += size;
-    if (!synced || (at % kPart != 0 && at != bytes)) continue;
-    if (auto done = file.sync(); !done) return done;
+    unsynced += size;
+    if (sync_every == 0 || (unsynced < sync_every && at < bytes)) continue;
+    if (auto synced = file.sync(); !synced) return synced;
+    unsynced = 0;
   }
   return {};
 }
@@ -151,7 +154,8 @@ Result<std::shared_ptr<CommitLog::Segment>> CommitLog::prepare(scf::SegmentNumbe
     auto file = config_.files.open(segment->path, io::OpenMode::create_new);
     if (!file) return std::unexpected(file.error());
     segment->file = std::move(*file);
-    if (auto filled = fill_with_zeros(*segment->file, bytes, zeros.step, zeros.synced); !filled)
+    const std::uint64_t sync_every = zeros.synced ? zeros.sync_every : 0;
+    if (auto filled = fill_with_zeros(*segment->file, bytes, zeros.step, sync_every); !filled)
       return filled;
     segment->synced_zeros = zeros.synced;
     if (auto synced = config_.files.sync_directory(config_.directory); !synced) return synced;
@@ -196,6 +200,8 @@ std::uint64_t CommitLog::next_segment_bytes() const {
 }
 
 void CommitLog::prepare_spare() {
+  // Who waits for the disk meanwhile waits for so much, and not for all of the segment.
+  constexpr std::uint64_t kSyncEvery = std::uint64_t{1} << 20;
   scf::SegmentNumber number;
   std::uint64_t bytes = 0;
   Zeros zeros;
@@ -216,6 +222,7 @@ void CommitLog::prepare_spare() {
       std::ranges::sort(obsolete);  // names sort by number
     }
     zeros = zeros_for_next();
+    zeros.sync_every = kSyncEvery;
   }
   const Preparing preparing{*this};
   auto prepared = prepare(number, bytes, zeros);
@@ -541,7 +548,8 @@ Result<void> CommitLog::yield_to_changes() {
   constexpr auto kWaitMax = std::chrono::seconds{1};  // should the background thread have trouble
   const MutexLock lock{mutex_};
   // The less a sync has to write, the sooner they go on.
-  if (waiting_ > 0 || durability_ == Durability::always) {
+  if (waiting_ > 0 || in_flight_.load(std::memory_order_relaxed) > 0 ||
+      durability_ == Durability::always) {
     if (auto durable = await_durable(next_lsn_ - 1); !durable) return durable;
   }
   if (!config_.background) return {};

@@ -71,6 +71,17 @@ void Scheduler::wake(const void* on) {
   }
 }
 
+void Scheduler::wake_one(const void* on) {
+  std::vector<Task*> waiting;
+  for (const auto& task : tasks_) {
+    if (task->waits_on == on) waiting.push_back(task.get());
+  }
+  if (waiting.empty()) return;
+  Task& task = *waiting[random_.below(waiting.size())];
+  task.waits_on = nullptr;
+  task.deadline.reset();
+}
+
 void Scheduler::pass_time(Time by) {
   now_ += by;
   for (const auto& task : tasks_) {

@@ -24,7 +24,10 @@ class EventCount {
     ++count_;
     if (auto* const scheduler = testing::simulator::Scheduler::current()) scheduler->wake(this);
   }
-  void announce_to_one() { announce_to_all(); }
+  void announce_to_one() {
+    ++count_;
+    if (auto* const scheduler = testing::simulator::Scheduler::current()) scheduler->wake_one(this);
+  }
 
  private:
   Key count_ = 0;
