@@ -214,17 +214,17 @@ std::size_t Client::execute(Batch& batch, std::string& output, std::size_t outpu
                             SteadyClock::time_point until) {
   std::size_t count = 0;
   bool wrote = false;
+  const bool times_all = service_.slow_log().wants_all();
   for (Request& request : batch.requests) {
     request.session_may_have_ended = wrote;
-    const bool may_take_long = request.command != nullptr && !request.command->has(kFast);
-    const auto began = may_take_long ? SteadyClock::now() : SteadyClock::time_point{};
+    const bool is_timed = request.command != nullptr && (!request.command->has(kFast) || times_all);
+    const auto began = is_timed ? SteadyClock::now() : SteadyClock::time_point{};
     execute(request, output);
     request.session.reset();
     wrote = wrote || request.command == nullptr || request.command->has(kWrite);
     ++count;
-    const auto ended = may_take_long ? SteadyClock::now() : began;
-    if (may_take_long && service_.slow_log().takes(ended - began))
-      note_slow(request, ended - began);
+    const auto ended = is_timed ? SteadyClock::now() : began;
+    if (is_timed && service_.slow_log().takes(ended - began)) note_slow(request, ended - began);
     if (quits_ || output.size() > output_bytes_max || ended > until) break;
   }
   return count;

@@ -35,6 +35,11 @@ class SlowLog {
     const std::int64_t from = slower_than_.load(std::memory_order_relaxed);
     return from >= 0 && std::chrono::duration_cast<microseconds>(duration).count() >= from;
   }
+  // Whether commands are to be timed though they never take long: who asks for less than the default may mean all.
+  bool wants_all() const {
+    const std::int64_t from = slower_than_.load(std::memory_order_relaxed);
+    return from >= 0 && from < kSlowerThan;
+  }
   // Gives it an id and a time.
   void add(Entry entry);
   // What stands for a command's arguments there.
@@ -53,9 +58,11 @@ class SlowLog {
   void set_entries_max(std::size_t entries_max);
 
  private:
+  static constexpr std::int64_t kSlowerThan = 10'000;  // microseconds
+
   void shrink() HYBRID_REQUIRES(mutex_);
 
-  std::atomic<std::int64_t> slower_than_{10'000};
+  std::atomic<std::int64_t> slower_than_{kSlowerThan};
   mutable Mutex mutex_;
   std::deque<Entry> entries_ HYBRID_GUARDED_BY(mutex_);  // the youngest in front
   std::size_t entries_max_ HYBRID_GUARDED_BY(mutex_) = 128;

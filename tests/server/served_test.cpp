@@ -673,6 +673,21 @@ TEST(Users, CannotSendMuchBeforeTheySayWhoTheyAre) {
   EXPECT_EQ(client.reply(), "(closed)");
 }
 
+// --- Time
+
+TEST(Served, CountsFromTheClockThatClientsHave) {
+  ServedStore served;
+  TestClient client = served.client();
+  for (int i = 0; i < 100; ++i) {
+    const auto deadline = std::chrono::floor<std::chrono::milliseconds>(
+        std::chrono::system_clock::now() + std::chrono::seconds{10});
+    client("SET key value PXAT " + std::to_string(deadline.time_since_epoch().count()));
+    const int left = std::stoi(client("PTTL key"));
+    ASSERT_LE(left, 10'000);
+    ASSERT_GT(left, 9'000);
+  }
+}
+
 // --- Deleted keys
 
 TEST(ProtectedKeys, ThatWereDeletedAreNotMadeAgain) {

@@ -30,9 +30,11 @@ TEST(SlowLog, HasWhatTookLongAndNoSecrets) {
           R"re(\[\[0, [0-9]{10}, [0-9]{5,7}, \["debug", "\(5 bytes\)", "\(4 bytes\)"\], ".*", "tests"\]\])re"));
   EXPECT_EQ(client("CONFIG SET slowlog-log-slower-than 0"), "OK");
   EXPECT_EQ(client("SET secret-id secret-value"), "OK");
+  EXPECT_EQ(client("GET secret-id"), "\"secret-value\"");
   EXPECT_EQ(client("CONFIG SET slowlog-log-slower-than -1"), "OK");
   const std::string log = client("SLOWLOG GET -1");
   EXPECT_THAT(log, HasSubstr(R"re(["set", "(9 bytes)", "(12 bytes)"])re"));
+  EXPECT_THAT(log, HasSubstr(R"re(["get", "(9 bytes)"])re")) << "though it is never slow";
   EXPECT_THAT(log, Not(HasSubstr("secret")));
   EXPECT_EQ(client("SET secret-id secret-value"), "OK");
   EXPECT_EQ(client("SLOWLOG GET -1"), log) << "nothing is recorded any more";
