@@ -63,9 +63,8 @@ void BuriedKeys::bury(std::string_view sid) {
   bool is_first = false;
   {
     const MutexLock lock{mutex_};
-    std::erase_if(unwritten_, [&](const auto& buried) {
-      return unwritten_.size() >= kUnwrittenMax && buried.second <= oldest(now);
-    });
+    if (unwritten_.size() >= kUnwrittenMax)
+      std::erase_if(unwritten_, [&](const auto& buried) { return buried.second <= oldest(now); });
     if (unwritten_.size() >= kUnwrittenMax) unwritten_.erase(unwritten_.begin());
     is_first = unwritten_.empty();
     unwritten_.insert_or_assign(digest, now);
