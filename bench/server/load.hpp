@@ -28,7 +28,6 @@ struct Load {
   double per_second = 0;
   double p50_us = 0;  // from the first request of a pipeline to its last reply
   double p99_us = 0;
-  double p999_us = 0;
   double max_us = 0;
 };
 

@@ -150,7 +150,6 @@ void measure_cleaning(const Options& options, const Contender& contender) {
   Load during;
   do {
     const Load part = load(0.1);
-    during.p999_us = std::max(during.p999_us, part.p999_us);
     during.max_us = std::max(during.max_us, part.max_us);
     bytes_max = std::max(bytes_max, contender.server->resident_bytes());
   } while (is_cleaning());

@@ -10,9 +10,9 @@ namespace hybrid::server {
 namespace {
 
 constexpr Millis kHour = 3'600'000;
-// An hour's keys are in several sessions, so that none grows large, and many clients can log out at once.
-constexpr unsigned kGraveyardsAnHour = 16;
-constexpr std::size_t kKeysPerGraveyard = 65'536;
+// An hour's keys are in several sessions, so that many clients can log out at once; few, since each is asked for to count keys.
+constexpr unsigned kGraveyardsAnHour = 4;
+constexpr std::size_t kKeysPerGraveyard = 250'000;
 
 Millis hour_of(Millis time) { return time / kHour; }
 

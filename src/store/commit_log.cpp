@@ -102,8 +102,8 @@ Result<void> CommitLog::await_durable(Lsn lsn) {
   return {};
 }
 
-// The same for many threads at once: those that a sync was for need no lock when they wake, and of those that wait for the next
-// one is woken, to run it.
+// The same for many threads at once (L7): those that a sync was for need no lock when they wake, and one of those that wait for the
+// next is woken, to run it.
 Result<void> CommitLog::await_shared_sync(Lsn lsn) {
   while (durable_seen_.load(std::memory_order_acquire) < lsn.value) {
     EventCount* ended = nullptr;

@@ -10,6 +10,8 @@
 //   L5  Nothing that reading the store may still need is removed before what replaces it is durable, and before a low-water
 //       mark that says so is.
 //   L6  Segments are begun in the order of their numbers, one at a time: nobody prepares one while another thread does.
+//   L7  Who waits for a change to be durable is woken by the sync that makes it so, by the failure of the log, or to run that sync:
+//       while somebody waits, a sync runs or one of them is on its way to begin one.
 // commit_log.cpp has what happens to records, commit_log_segments.cpp what happens to files.
 // Does not know sessions. Format: docs/formats/scf.md, section 5 for what happens after a crash.
 #pragma once
@@ -158,7 +160,7 @@ class CommitLog {
     std::uint64_t sync_every = std::numeric_limits<std::uint64_t>::max();  // bytes
   };
 
-  // Lowers a flag at the end, come what may: others must not wait for it for ever.
+  // What is lowered at the end, come what may: others must not wait for it for ever.
   class Preparing {
    public:
     explicit Preparing(CommitLog& log) : log_(log) {}

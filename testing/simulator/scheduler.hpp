@@ -41,7 +41,7 @@ class Scheduler {
   // Waits until wake(on) or `deadline`; false if that came first.
   bool wait(const void* on, std::optional<Time> deadline = std::nullopt);
   void wake(const void* on);
-  void wake_one(const void* on);
+  void wake_one(const void* on);  // by chance
   Time now() const { return now_; }
 
  private:

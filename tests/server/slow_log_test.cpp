@@ -1,3 +1,4 @@
+// SLOWLOG.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
