@@ -1,13 +1,35 @@
-// A file system that does what another one does, for tests that change a call of it.
+// A file system, and a file, that do what another one does, for tests that change a call of it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/file_system.hpp"
 
 namespace hybrid::testing {
+
+class ForwardingFile : public io::File {
+ public:
+  explicit ForwardingFile(std::unique_ptr<io::File> file) : file_(std::move(file)) {}
+
+  Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    return file_->write_at(offset, bytes);
+  }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) override {
+    return file_->read_at(offset, bytes);
+  }
+  Result<std::uint64_t> size() override { return file_->size(); }
+  Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
+  Result<void> sync() override { return file_->sync(); }
+  Result<std::unique_ptr<io::Mapping>> map(std::uint64_t size) override { return file_->map(size); }
+
+ private:
+  std::unique_ptr<io::File> file_;
+};
 
 class ForwardingFileSystem : public io::FileSystem {
  public:

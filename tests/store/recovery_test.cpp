@@ -483,26 +483,16 @@ class Reads final : public ForwardingFileSystem {
   }
 
  private:
-  class ReadFile final : public io::File {
+  class ReadFile final : public ForwardingFile {
    public:
     ReadFile(std::unique_ptr<io::File> file, const OnRead& on_read)
-        : file_(std::move(file)), on_read_(on_read) {}
-    Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
-      return file_->write_at(offset, bytes);
-    }
+        : ForwardingFile(std::move(file)), on_read_(on_read) {}
     Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) override {
       if (auto read = on_read_(offset + bytes.size()); !read) return std::unexpected(read.error());
-      return file_->read_at(offset, bytes);
-    }
-    Result<std::uint64_t> size() override { return file_->size(); }
-    Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
-    Result<void> sync() override { return file_->sync(); }
-    Result<std::unique_ptr<io::Mapping>> map(std::uint64_t size) override {
-      return file_->map(size);
+      return ForwardingFile::read_at(offset, bytes);
     }
 
    private:
-    std::unique_ptr<io::File> file_;
     const OnRead& on_read_;
   };
 
