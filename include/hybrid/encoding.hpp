@@ -48,9 +48,15 @@ class Buffer {
   ~Buffer() = default;
 
   void append(const void* bytes, std::size_t size) {
+    char* const to = extend(size);
+    if (size != 0) std::memcpy(to, bytes, size);
+  }
+  /// Appends `size` bytes, which the caller writes where the returned pointer says.
+  char* extend(std::size_t size) {
     if (capacity_ - size_ < size) grow(size);
-    if (size != 0) std::memcpy(data_ + size_, bytes, size);
+    char* const added = data_ + size_;
     size_ += size;
+    return added;
   }
   void assign(std::string_view bytes) {
     size_ = 0;

@@ -40,13 +40,7 @@ inline std::byte* copy_bytes(std::byte* to, ByteView from) {
   return to + from.size();
 }
 
-// Unsigned LEB128.
-inline void append_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
-  out.push_back(static_cast<char>(value));
-}
-
-// Returns where it ends.
+// Unsigned LEB128. Returns where it ends.
 inline std::byte* store_varint(std::byte* to, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) *to++ = static_cast<std::byte>(value | 0x80);
   *to++ = static_cast<std::byte>(value);

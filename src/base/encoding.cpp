@@ -73,6 +73,12 @@ void Encoder::real(double value) {
 
 void Encoder::string(std::string_view value) {
   if (value.size() > kLengthMax) return fail();
+  if (value.size() < 32) {  // fixstr, as most keys are
+    char* const to = out_.extend(1 + value.size());
+    to[0] = static_cast<char>(0xa0 | value.size());
+    if (!value.empty()) std::memcpy(to + 1, value.data(), value.size());
+    return;
+  }
   Sink sink{out_};
   const auto size = static_cast<std::uint32_t>(value.size());
   msgpack::packer{sink}.pack_str(size).pack_str_body(value.data(), size);

@@ -42,6 +42,7 @@ Result<void> check_change(const Change& change) {
     return std::unexpected(
         Error{Errc::invalid_argument, "the key or the value was encoded to nothing"});
   }
+  if (change.key.size() <= kKeyBytesMax && change.value.size() <= kValueBytesMax) return {};
   if (content_bytes(change.key) > kKeyBytesMax) {
     return std::unexpected(Error{Errc::too_large, "the key is larger than 64 KiB"});
   }

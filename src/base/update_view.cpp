@@ -10,6 +10,12 @@
 namespace hybrid {
 namespace {
 
+// No key is empty. The last bytes tell apart what is counted up, without a call.
+bool is_same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && a.back() == b.back() &&
+         std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 std::unexpected<Error> finished() {
   return std::unexpected(
       Error{Errc::session_gone, "this view belongs to an update() that has ended"});
@@ -39,8 +45,10 @@ std::vector<Change> UpdateView::finish() {
 UpdateView::Pending* UpdateView::find(std::string_view key) {
   // Places may lack some if there was no memory for them.
   if (places_.size() != pending_.size()) {
-    const auto found = std::ranges::find(pending_, key, &Pending::key);
-    return found != pending_.end() ? &*found : nullptr;
+    for (Pending& pending : pending_) {
+      if (is_same(pending.key, key)) return &pending;
+    }
+    return nullptr;
   }
   const auto found = places_.find(key);
   return found != places_.end() ? &pending_[found->second] : nullptr;
@@ -51,22 +59,34 @@ void UpdateView::put(const Change& change) {
   constexpr std::size_t kLookedThrough = 16;
   constexpr std::size_t kRoomMin = 4;
   const bool erased = change.kind == Change::Kind::erase;
+  const std::size_t bytes = change.value.size();
   if (Pending* const pending = find(change.key)) {
-    if (!erased) pending->value = change.value;
+    if (!erased) {
+      char* to = const_cast<char*>(pending->value.data());
+      if (bytes > pending->room) {
+        // Twice as much each time: what it had before is lost to the view.
+        const std::size_t room = std::max(bytes, 2 * pending->room);
+        to = allocate(room);
+        pending->room = room;
+      }
+      std::memcpy(to, change.value.data(), bytes);
+      pending->value = {to, bytes};
+    }
     pending->erased = erased;
     return;
   }
-  std::pmr::string value{change.value, &memory_};
-  char* const chars = static_cast<char*>(memory_.allocate(change.key.size(), 1));
-  std::memcpy(chars, change.key.data(), change.key.size());
-  const std::string_view key{chars, change.key.size()};
+  char* const key_at = allocate(change.key.size() + bytes);
+  char* const value_at = key_at + change.key.size();
+  std::memcpy(key_at, change.key.data(), change.key.size());
+  if (bytes != 0) std::memcpy(value_at, change.value.data(), bytes);
+  const std::string_view key{key_at, change.key.size()};
   const std::size_t size = pending_.size();
   if (size == pending_.capacity()) pending_.reserve(std::max(kRoomMin, 2 * size));
   if (size >= kLookedThrough) {
     for (std::size_t i = places_.size(); i < size; ++i) places_.emplace(pending_[i].key, i);
     places_.emplace(key, size);
   }
-  pending_.push_back({.key = key, .erased = erased, .value = std::move(value)});
+  pending_.push_back({.key = key, .value = {value_at, bytes}, .room = bytes, .erased = erased});
 }
 
 void UpdateView::clear() {

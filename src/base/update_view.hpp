@@ -42,11 +42,15 @@ class UpdateView final : public SessionBackend {
  private:
   struct Pending {
     std::string_view key;
+    std::string_view value;
+    std::size_t room;  // where the value is, of which it may take less
     bool erased;
-    std::pmr::string value;  // keeps its memory while erased
   };
 
   Pending* find(std::string_view key) HYBRID_REQUIRES(mutex_);
+  char* allocate(std::size_t bytes) HYBRID_REQUIRES(mutex_) {
+    return static_cast<char*>(memory_.allocate(bytes, 1));
+  }
   void put(const Change& change) HYBRID_REQUIRES(mutex_);
   void clear() HYBRID_REQUIRES(mutex_);
   bool changed() const HYBRID_REQUIRES(mutex_) { return cleared_ || !pending_.empty(); }

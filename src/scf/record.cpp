@@ -10,9 +10,12 @@ namespace {
 
 enum class ImageTag : std::uint8_t { created = 1, last_access = 2, version = 3, entry = 4 };
 
-void append_sized(std::string& out, std::string_view bytes) {
-  append_varint(out, bytes.size());
-  out.append(bytes);
+std::size_t sized_bytes(std::string_view bytes) {
+  return varint_bytes(bytes.size()) + bytes.size();
+}
+
+std::byte* store_sized(std::byte* to, std::string_view bytes) {
+  return copy_bytes(store_varint(to, bytes.size()), as_bytes(bytes));
 }
 
 std::byte* store_field(std::byte* to, ImageTag tag, std::uint64_t value) {
@@ -91,10 +94,19 @@ std::optional<std::vector<Record>> split_payload(ByteView payload) {
 }
 
 void append_change(std::string& out, const ChangeView& change) {
-  out.push_back(static_cast<char>(change.kind));
-  if (change.kind == ChangeKind::clear) return;
-  append_sized(out, change.key);
-  if (change.kind != ChangeKind::erase) append_sized(out, change.value);
+  const bool has_key = change.kind != ChangeKind::clear;
+  const bool has_value = has_key && change.kind != ChangeKind::erase;
+  const std::size_t before = out.size();
+  const std::size_t bytes = before + 1 + (has_key ? sized_bytes(change.key) : 0) +
+                            (has_value ? sized_bytes(change.value) : 0);
+  // One look at what room there is. (The size that g++ 12 calls the function with may be the capacity.)
+  out.resize_and_overwrite(bytes, [&](char* chars, std::size_t) {
+    auto* to = reinterpret_cast<std::byte*>(chars + before);
+    *to++ = static_cast<std::byte>(change.kind);
+    if (has_key) to = store_sized(to, change.key);
+    if (has_value) store_sized(to, change.value);
+    return bytes;
+  });
 }
 
 std::optional<std::vector<ChangeView>> parse_changes(ByteView data) {

@@ -1,5 +1,6 @@
 #include "store/change_plan.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <ranges>
 #include <unordered_map>
@@ -16,13 +17,17 @@ namespace {
 // The block as it will be while the changes are applied one after the other: which keys, and how large their values are.
 class Preview {
  public:
-  Preview(const PackedBlock& block, ChangePlan::Keys keys)
-      : block_(block), bytes_(block.content_bytes()), keys_(keys) {}
+  Preview(const PackedBlock& block, bool are_distinct)
+      : block_(block), bytes_(block.content_bytes()) {
+    if (!are_distinct) changed_.emplace();
+  }
 
-  std::optional<std::size_t> value_bytes(std::string_view key) const {
-    if (const auto seen = changed_.find(key); seen != changed_.end()) return seen->second;
+  std::optional<std::size_t> value_bytes(std::string_view key, PackedBlock::Hint& hint) const {
+    if (changed_) {
+      if (const auto seen = changed_->find(key); seen != changed_->end()) return seen->second;
+    }
     if (cleared_) return std::nullopt;
-    const auto value = block_.find(key);
+    const auto value = block_.find(key, hint);
     if (!value) return std::nullopt;
     return value->size();
   }
@@ -31,10 +36,10 @@ class Preview {
            std::optional<std::size_t> after) {
     if (before) bytes_ -= key.size() + *before;
     if (after) bytes_ += key.size() + *after;
-    if (keys_ == ChangePlan::Keys::any) changed_[key] = after;
+    if (changed_) (*changed_)[key] = after;
   }
   void clear() {
-    changed_.clear();
+    if (changed_) changed_->clear();
     cleared_ = true;
     bytes_ = 0;
   }
@@ -43,9 +48,9 @@ class Preview {
  private:
   const PackedBlock& block_;
   std::size_t bytes_;
-  const ChangePlan::Keys keys_;
   bool cleared_ = false;
-  std::unordered_map<std::string_view, std::optional<std::size_t>> changed_;
+  // None: no key is named twice.
+  std::optional<std::unordered_map<std::string_view, std::optional<std::size_t>>> changed_;
 };
 
 std::unexpected<Error> too_large() {
@@ -54,31 +59,31 @@ std::unexpected<Error> too_large() {
 
 }  // namespace
 
-Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
-                                    std::span<const Change> changes, Keys keys,
-                                    std::string& record) {
-  ChangePlan plan{changes};
-  if (changes.size() == 1) keys = Keys::distinct;
-  Preview preview{block, keys};
+Result<void> ChangePlan::make(const Digest& sid, const PackedBlock& block, std::string& record) {
+  Preview preview{block, are_distinct_};
   scf::begin_record(record, scf::Op::modify, sid);
   const std::size_t without_changes = record.size();
+  PackedBlock::Hint not_kept;
+  bool keeps_hints = are_distinct_;
 
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    const Change& change = changes[i];
-    if (auto checked = check_change(change); !checked) return std::unexpected(checked.error());
+  for (std::size_t i = 0; i < changes_.size(); ++i) {
+    const Change& change = changes_[i];
+    if (auto checked = check_change(change); !checked) return checked;
+    keeps_hints = keeps_hints && i < kHints && change.kind != Change::Kind::clear;
+    PackedBlock::Hint& hint = keeps_hints ? hints_[hinted_++] : not_kept;
     switch (change.kind) {
       case Change::Kind::set: {
         if (change.key == attribute_key(Attribute::deadline)) {
-          plan.deadline_ = parse_deadline(change.value);
-          if (!plan.deadline_)
+          deadline_ = parse_deadline(change.value);
+          if (!deadline_)
             return std::unexpected(Error{Errc::invalid_argument,
                                          "Attribute::deadline takes a time, up to the year 9999"});
         }
-        const auto before = preview.value_bytes(change.key);
+        const auto before = preview.value_bytes(change.key, hint);
         preview.set(change.key, before, change.value.size());
         if (before != change.value.size())  // else it is replaced in place
-          plan.bytes_ += PackedBlock::entry_bytes(change.key.size(), change.value.size());
-        if (!before) ++plan.keys_;
+          bytes_ += PackedBlock::entry_bytes(change.key.size(), change.value.size());
+        if (!before) ++keys_;
         scf::append_change(record,
                            {.kind = before ? scf::ChangeKind::update : scf::ChangeKind::create,
                             .key = change.key,
@@ -86,24 +91,24 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
         break;
       }
       case Change::Kind::erase: {
-        const auto before = preview.value_bytes(change.key);
+        const auto before = preview.value_bytes(change.key, hint);
         if (!before) break;
-        if (change.key == attribute_key(Attribute::deadline)) plan.deadline_ = Entry::kNever;
+        if (change.key == attribute_key(Attribute::deadline)) deadline_ = Entry::kNever;
         preview.set(change.key, before, std::nullopt);
         scf::append_change(record, {.kind = scf::ChangeKind::erase, .key = change.key});
         break;
       }
       case Change::Kind::clear: {
-        Attributes& kept = plan.kept_.emplace_back();
+        Attributes& kept = kept_.emplace_back();
         std::size_t kept_bytes = 0;
         for (const Attribute attribute : kAttributes) {
           const std::string_view key = attribute_key(attribute);
-          const auto value = plan.value_after(i, block, key);
+          const auto value = value_after(i, block, key);
           if (!value) continue;
           kept.emplace_back(key, *value);
           kept_bytes += key.size() + value->size();
-          plan.bytes_ += PackedBlock::entry_bytes(key.size(), value->size());
-          ++plan.keys_;
+          bytes_ += PackedBlock::entry_bytes(key.size(), value->size());
+          ++keys_;
         }
         if (preview.bytes() == kept_bytes) break;
         preview.clear();
@@ -121,9 +126,9 @@ Result<ChangePlan> ChangePlan::make(const Digest& sid, const PackedBlock& block,
   }
   if (record.size() > without_changes) {
     scf::end_record(record);
-    plan.record_ = record;
+    record_ = record;
   }
-  return plan;
+  return {};
 }
 
 std::optional<std::string_view> ChangePlan::value_after(std::size_t count, const PackedBlock& block,
@@ -135,12 +140,29 @@ std::optional<std::string_view> ChangePlan::value_after(std::size_t count, const
   return block.find(key);
 }
 
+void ChangePlan::reserve(PackedBlock& block) {
+  if (!needs_memory(block)) return;
+  block.reserve(bytes_, keys_);
+  // Entries have moved; that a key is absent still holds.
+  const auto is_absent = [](const PackedBlock::Hint& hint) { return hint.offset == 0; };
+  const auto hints = std::span{hints_}.first(hinted_);
+  hinted_ = static_cast<std::size_t>(std::ranges::find_if_not(hints, is_absent) - hints.begin());
+}
+
+void ChangePlan::set(PackedBlock& block, std::size_t change) const {
+  const auto& [kind, key, value] = changes_[change];
+  if (change < hinted_)
+    block.set(key, value, hints_[change]);
+  else
+    block.set(key, value);
+}
+
 void ChangePlan::apply(PackedBlock& block) const {
   auto kept = kept_.begin();
-  for (const Change& change : changes_) {
-    switch (change.kind) {
-      case Change::Kind::set: block.set(change.key, change.value); break;
-      case Change::Kind::erase: block.erase(change.key); break;
+  for (std::size_t i = 0; i < changes_.size(); ++i) {
+    switch (changes_[i].kind) {
+      case Change::Kind::set: set(block, i); break;
+      case Change::Kind::erase: block.erase(changes_[i].key); break;
       case Change::Kind::clear:
         block.clear();
         for (const auto& [key, value] : *kept++) block.set(key, value);

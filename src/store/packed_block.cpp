@@ -57,14 +57,8 @@ std::size_t slots_for(std::size_t keys) { return keys * 3 / 2 + 1; }
 std::size_t home(std::uint32_t tag, std::size_t slots) { return tag * slots >> 32; }
 std::size_t after(std::size_t slot, std::size_t slots) { return slot + 1 == slots ? 0 : slot + 1; }
 
-// The lengths were written by us: they are whole.
-std::uint64_t read_varint(const std::byte*& at) {
-  std::uint64_t value = 0;
-  for (unsigned shift = 0;; shift += 7) {
-    const auto byte = std::to_integer<std::uint64_t>(*at++);
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return value;
-  }
+void overwrite(std::string_view at, std::string_view value) {
+  std::memcpy(const_cast<char*>(at.data()), value.data(), value.size());
 }
 
 }  // namespace
@@ -87,16 +81,8 @@ void PackedBlock::prefetch(std::uint64_t place) {
   for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(memory + i * kCacheLine);
 }
 
-PackedBlock::Entry PackedBlock::entry_at(std::uint32_t offset) const {
-  const std::byte* at = memory_.get() + offset;
-  const std::size_t key = read_varint(at);
-  const std::size_t value = read_varint(at);
-  const char* const chars = reinterpret_cast<const char*>(at);
-  return {.key = {chars, key}, .value = {chars + key, value}};
-}
-
 // By multiplying instead of branching: no processor can guess which half a tag is in.
-std::size_t PackedBlock::lower_bound(std::span<const SmallSlot> slots, std::uint16_t tag) {
+inline std::size_t PackedBlock::lower_bound(std::span<const SmallSlot> slots, std::uint16_t tag) {
   if (slots.empty()) return 0;
   std::size_t first = 0;
   for (std::size_t count = slots.size(); count > 1;) {
@@ -107,30 +93,38 @@ std::size_t PackedBlock::lower_bound(std::span<const SmallSlot> slots, std::uint
   return first + static_cast<std::size_t>(slots[first].tag < tag);
 }
 
-std::optional<PackedBlock::Found> PackedBlock::look_up(std::uint32_t tag,
-                                                       std::string_view key) const {
+PackedBlock::Found PackedBlock::look_up(std::uint32_t tag, std::string_view key) const {
   if (small()) {
     const auto small_tag = static_cast<std::uint16_t>(tag);
     const std::span slots = small_slots();
     for (std::size_t i = lower_bound(slots, small_tag);
          i < slots.size() && slots[i].tag == small_tag; ++i) {
-      if (const Entry entry = entry_at(slots[i].offset); entry.key == key) return Found{i, entry};
+      const std::uint32_t offset = slots[i].offset;
+      if (const Entry entry = entry_at(offset); entry.key == key) return {i, offset, entry};
     }
-    return std::nullopt;
+    return {};
   }
   const std::span slots = large_slots();
   for (std::size_t i = home(tag, slots.size()); slots[i].offset != 0; i = after(i, slots.size())) {
     if (slots[i].tag != tag) continue;
-    if (const Entry entry = entry_at(slots[i].offset); entry.key == key) return Found{i, entry};
+    const std::uint32_t offset = slots[i].offset;
+    if (const Entry entry = entry_at(offset); entry.key == key) return {i, offset, entry};
   }
-  return std::nullopt;
+  return {};
 }
 
 std::optional<std::string_view> PackedBlock::find(std::string_view key) const {
+  Hint hint;
+  return find(key, hint);
+}
+
+std::optional<std::string_view> PackedBlock::find(std::string_view key, Hint& hint) const {
+  hint = {.tag = tag_of(key), .offset = 0};
   if (!memory_) return std::nullopt;
-  const auto found = look_up(tag_of(key), key);
-  if (!found) return std::nullopt;
-  return found->entry.value;
+  const Found found = look_up(hint.tag, key);
+  hint.offset = found.offset;
+  if (found.offset == 0) return std::nullopt;
+  return found.entry.value;
 }
 
 std::size_t PackedBlock::room_for(std::string_view key, std::string_view value) const {
@@ -143,10 +137,12 @@ std::size_t PackedBlock::free_bytes() const {
                                      : sizeof(LargeHeader) + large_slots().size_bytes());
 }
 
+bool PackedBlock::must_rebuild(std::size_t bytes, std::size_t keys) const {
+  return memory_ ? wastes(bytes, keys) || !has_room(bytes, keys) : bytes != 0 || keys != 0;
+}
+
 void PackedBlock::reserve(std::size_t bytes, std::size_t keys) {
-  if (!memory_ && bytes == 0 && keys == 0) return;
-  if (memory_ && !wastes(bytes, keys) && has_room(bytes, keys)) return;
-  rebuild(bytes, keys);
+  if (must_rebuild(bytes, keys)) rebuild(bytes, keys);
 }
 
 bool PackedBlock::has_room(std::size_t bytes, std::size_t keys) const {
@@ -194,6 +190,11 @@ void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {
     rebuilt.add_slot(tag_of(key), rebuilt.add_entry(key, value));
   });
   memory_ = std::move(rebuilt.memory_);
+}
+
+void PackedBlock::add(std::uint32_t tag, std::string_view key, std::string_view value) {
+  add_slot(tag, add_entry(key, value));
+  header().content_bytes += static_cast<std::uint32_t>(key.size() + value.size());
 }
 
 std::uint32_t PackedBlock::add_entry(std::string_view key, std::string_view value) {
@@ -259,20 +260,27 @@ void PackedBlock::set(std::string_view key, std::string_view value) {
   HYBRID_ASSERT(had_room);
 }
 
+void PackedBlock::set(std::string_view key, std::string_view value, Hint hint) {
+  if (hint.offset == 0) return add(hint.tag, key, value);
+  const Entry entry = entry_at(hint.offset);
+  HYBRID_ASSERT(entry.key.size() == key.size());
+  if (entry.value.size() == value.size()) return overwrite(entry.value, value);
+  set(key, value);  // others may have moved its slot
+}
+
 bool PackedBlock::try_set(std::string_view key, std::string_view value) {
   if (!memory_) return false;
   const std::uint32_t tag = tag_of(key);
-  const auto found = look_up(tag, key);
+  const Found found = look_up(tag, key);
   const std::size_t needed = entry_bytes(key.size(), value.size());
-  if (!found) {
+  if (found.offset == 0) {
     if (!has_room(needed, 1)) return false;
-    add_slot(tag, add_entry(key, value));
-    header().content_bytes += static_cast<std::uint32_t>(key.size() + value.size());
+    add(tag, key, value);
     return true;
   }
-  const std::string_view replaced = found->entry.value;
+  const std::string_view replaced = found.entry.value;
   if (replaced.size() == value.size()) {
-    std::memcpy(const_cast<char*>(replaced.data()), value.data(), value.size());
+    overwrite(replaced, value);
     return true;
   }
   if (!has_room(needed, 0)) return false;
@@ -280,18 +288,18 @@ bool PackedBlock::try_set(std::string_view key, std::string_view value) {
   header().content_bytes -= static_cast<std::uint32_t>(replaced.size());
   const std::uint32_t offset = add_entry(key, value);
   if (small())
-    small_slots()[found->slot].offset = static_cast<std::uint16_t>(offset);
+    small_slots()[found.slot].offset = static_cast<std::uint16_t>(offset);
   else
-    large_slots()[found->slot].offset = offset;
+    large_slots()[found.slot].offset = offset;
   return true;
 }
 
 void PackedBlock::erase(std::string_view key) {
   if (!memory_) return;
-  const auto found = look_up(tag_of(key), key);
-  if (!found) return;
-  header().content_bytes -= static_cast<std::uint32_t>(key.size() + found->entry.value.size());
-  erase_slot(found->slot);
+  const Found found = look_up(tag_of(key), key);
+  if (found.offset == 0) return;
+  header().content_bytes -= static_cast<std::uint32_t>(key.size() + found.entry.value.size());
+  erase_slot(found.slot);
 }
 
 void PackedBlock::clear() {

@@ -22,9 +22,16 @@ class PackedBlock {
   PackedBlock() = default;
 
   std::optional<std::string_view> find(std::string_view key) const;
+  // What a look-up found out, so that set() need not look again.
+  struct Hint {
+    std::uint32_t tag;
+    std::uint32_t offset;  // of the key's entry; 0: it is absent
+  };
+  std::optional<std::string_view> find(std::string_view key, Hint& hint) const;
   std::size_t count() const { return memory_ ? header().count : 0; }
   // Of all keys and values, without what the block adds.
   std::size_t content_bytes() const { return memory_ ? header().content_bytes : 0; }
+  const void* memory() const { return memory_.get(); }
   // What the block takes from the allocator.
   std::size_t memory_bytes() const { return memory_ ? header().capacity : 0; }
 
@@ -37,11 +44,15 @@ class PackedBlock {
 
   // The bytes that set(key, value) will need from reserve(); 0 if it replaces a value in place.
   std::size_t room_for(std::string_view key, std::string_view value) const;
+  // Whether reserve() has anything to do.
+  bool must_rebuild(std::size_t bytes, std::size_t keys) const;
   // Makes room for `keys` new keys and entries of `bytes` in all, and gives back memory that is mostly unused. May throw
   // std::bad_alloc; the content stays.
   void reserve(std::size_t bytes, std::size_t keys);
 
   void set(std::string_view key, std::string_view value);
+  // `hint`: of this key, which nothing was done to since. An offset ends when the block is rebuilt.
+  void set(std::string_view key, std::string_view value, Hint hint);
   // The same, if there is room; else false, and nothing changed.
   bool try_set(std::string_view key, std::string_view value);
   void erase(std::string_view key);
@@ -80,6 +91,7 @@ class PackedBlock {
   };
   struct Found {
     std::size_t slot;
+    std::uint32_t offset;  // 0: it is absent
     Entry entry;
   };
   struct Free {
@@ -106,14 +118,31 @@ class PackedBlock {
       }
     }
   }
-  Entry entry_at(std::uint32_t offset) const;
+  Entry entry_at(std::uint32_t offset) const {
+    const std::byte* at = memory_.get() + offset;
+    const std::size_t key = read_varint(at);
+    const std::size_t value = read_varint(at);
+    const char* const chars = reinterpret_cast<const char*>(at);
+    return {.key = {chars, key}, .value = {chars + key, value}};
+  }
+  // The lengths were written by us: they are whole.
+  static std::size_t read_varint(const std::byte*& at) {
+    std::size_t value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      const auto byte = std::to_integer<std::size_t>(*at++);
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  }
   // The first slot whose tag is not below `tag`.
   static std::size_t lower_bound(std::span<const SmallSlot> slots, std::uint16_t tag);
-  // Where the key is; nothing if it is absent. There is memory.
-  std::optional<Found> look_up(std::uint32_t tag, std::string_view key) const;
+  // There is memory.
+  Found look_up(std::uint32_t tag, std::string_view key) const;
   bool has_room(std::size_t bytes, std::size_t keys) const;
   // How many bytes are free between the directory and the entries.
   std::size_t free_bytes() const;
+  // A key that is absent. There is room.
+  void add(std::uint32_t tag, std::string_view key, std::string_view value);
   std::uint32_t add_entry(std::string_view key, std::string_view value);
   void add_slot(std::uint32_t tag, std::uint32_t offset);
   void erase_slot(std::size_t slot);

@@ -241,13 +241,13 @@ Result<CommitLog::Place> EmbeddedStore::log_new(Entry& entry, std::span<const Ch
                                                 Millis now) {
   if (changes.empty()) return log(make_record(Op::create, entry.digest), now);
   // The block first, which nobody sees yet: the record is an image of it.
-  const auto plan =
-      ChangePlan::make(entry.digest, entry.block, changes, ChangePlan::Keys::any, scratch());
-  if (!plan) return std::unexpected(plan.error());
-  if (plan->deadline()) entry.chunk().make_deadlines();
+  ChangePlan plan{changes, ChangePlan::Keys::any};
+  if (auto made = plan.make(entry.digest, entry.block, scratch()); !made)
+    return std::unexpected(made.error());
+  if (plan.deadline()) entry.chunk().make_deadlines();
   table_->change_block(entry, [&](PackedBlock& block) {
-    plan->reserve(block);
-    plan->apply(block);
+    plan.reserve(block);
+    plan.apply(block);
   });
   scf::Image image{.created = now, .last_access = now, .version = 1, .entries = {}};
   entry.block.for_each([&](std::string_view key, std::string_view value) {
@@ -256,7 +256,7 @@ Result<CommitLog::Place> EmbeddedStore::log_new(Entry& entry, std::span<const Ch
   const auto logged = log(scf::image_record(entry.digest, image), now);
   if (!logged) return logged;
   entry.rest().version = image.version;
-  if (plan->deadline()) entry.set_deadline(*plan->deadline());
+  if (plan.deadline()) entry.set_deadline(*plan.deadline());
   return logged;
 }
 
@@ -522,21 +522,21 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
   if (if_version && *if_version != entry.rest().version) {
     return std::unexpected(Error{Errc::conflict, "the session is at another version"});
   }
-  const auto plan = ChangePlan::make(entry.digest, entry.block, changes, keys, scratch());
-  if (!plan) return std::unexpected(plan.error());
-  if (plan->record().empty()) return {};
-  if (plan->deadline()) entry.chunk().make_deadlines();
-  {
-    const SpinLockGuard data{entry.data};  // readers look into the block that this may move
-    table_->change_block(entry, [&](PackedBlock& block) { plan->reserve(block); });
+  ChangePlan plan{changes, keys};
+  if (auto made = plan.make(entry.digest, entry.block, scratch()); !made) return made;
+  if (plan.record().empty()) return {};
+  if (plan.deadline()) entry.chunk().make_deadlines();
+  if (plan.needs_memory(entry.block)) {
+    const SpinLockGuard data{entry.data};  // readers look into the block that this moves
+    table_->change_block(entry, [&](PackedBlock& block) { plan.reserve(block); });
   }
-  const auto logged = log(plan->record(), now);
+  const auto logged = log(plan.record(), now);
   if (!logged) return std::unexpected(logged.error());
   place = *logged;
 
   const SpinLockGuard data{entry.data};
-  table_->change_block(entry, [&](PackedBlock& block) { plan->apply(block); });
-  if (plan->deadline()) entry.set_deadline(*plan->deadline());
+  table_->change_block(entry, [&](PackedBlock& block) { plan.apply(block); });
+  if (plan.deadline()) entry.set_deadline(*plan.deadline());
   ++entry.rest().version;
   table_->touch(entry, place.time);
   entry.logged_access().store(place.time, std::memory_order_relaxed);

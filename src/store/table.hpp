@@ -236,13 +236,14 @@ class Table {
   template <class F>
   void change_block(Entry& entry, F&& fn) {
     const std::size_t bytes_before = entry.image_bytes();
-    const std::uint64_t place_before = entry.block.place();
+    const auto memory = [&] { return std::pair{entry.block.memory(), entry.block.memory_bytes()}; };
+    const auto memory_before = memory();
     fn(entry.block);
     const std::size_t bytes = entry.image_bytes();
     // Unsigned: a difference below zero wraps, and so does the sum, back to what is right.
     if (bytes != bytes_before)
       entry.chunk().image_bytes.fetch_add(bytes - bytes_before, std::memory_order_relaxed);
-    if (entry.block.place() != place_before) note_place(entry);
+    if (memory() != memory_before) note_place(entry);
   }
 
   // Live entries, as the caller counts them.
