@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(os.environ.get("HYBRID_SOURCE_DIR") or Path(__file__).resolve().parents[2])
+BUILD = Path(os.environ.get("HYBRID_BINARY") or ROOT / "build/dev/hybrid").parent
 
 
 text = (ROOT / "docs/adapters.md").read_text()
@@ -18,13 +19,114 @@ recipes_like = dict(re.findall(r"```cpp like: (\S+)\n(.*?)```", text, re.DOTALL)
 
 # What a program that takes the recipe has around it.
 AROUND = {
-    "drogon": "{0}\nhybrid::Session& f(const drogon::HttpRequestPtr& request) {{ return *request->attributes()->get<SessionPtr>(\"session\"); }}",
-    "crow": "{0}\nhybrid::Session& f(crow::App<WithSession>& app, crow::request& request) {{\n"
-            "  return *app.get_context<WithSession>(request).session;\n}}",
-    "oat++": "struct Visits : oatpp::ApiController {{\n  const hybrid::http::Sessions& sessions;\n{0}\n}};",
-    "userver": "const hybrid::http::Sessions& sessions();\n{0}\ntemplate <class T> concept Whole = !std::is_abstract_v<T>;\n"
-               "static_assert(Whole<WithSession>);",
+    "drogon": r"""using namespace drogon;
+%s
+hybrid::Session& session_of(const HttpRequestPtr& request) { return *request->attributes()->get<RequestSessionPtr>("session"); }
+""",
+    "crow": r"""%s
+hybrid::Session& session_of(crow::App<WithSession>& app, crow::request& request) {
+  return *app.get_context<WithSession>(request).session;
 }
+""",
+    "oat++": "struct Visits : oatpp::ApiController {\n  const hybrid::http::Sessions& sessions;\n%s\n};",
+    "userver": r"""const hybrid::http::Sessions& sessions();
+%s
+template <class T> concept Whole = !std::is_abstract_v<T>;
+static_assert(Whole<WithSession>);
+hybrid::Session& session_of(server::request::RequestContext& context) {
+  return *context.GetData<std::shared_ptr<hybrid::http::RequestSession>>("session");
+}
+""",
+}
+
+# Where a recipe may go wrong, as programs that end with 1 if it does.
+STORE = r"""
+#include <cstdio>
+#include <hybrid/hybrid.hpp>
+void expect(bool is_so, const char* what) { if (!is_so) { std::puts(what); std::exit(1); } }
+// So large that the store does not keep it.
+void set_too_much(hybrid::Session& session) {
+  for (int key = 0; key < 5; ++key) session.set(key, std::string(std::size_t{15} << 20, 'x')).value();
+}
+const auto store = hybrid::open("memory:").value();
+const auto sessions = hybrid::http::Sessions::make(*store, {}).value();
+"""
+RUNS = {
+    "drogon": STORE + r"""
+HttpResponsePtr answer(WithSession& middleware, const HttpResponsePtr& response, void (*change)(hybrid::Session&)) {
+  HttpResponsePtr sent;
+  const auto request = std::make_shared<HttpRequest>();
+  middleware.invoke(request, [&](MiddlewareCallback&& done) { change(session_of(request)); done(response); },
+                    [&](const HttpResponsePtr& response) { sent = response; });
+  return sent;
+}
+int main() {
+  const auto nothing = [](hybrid::Session&) {};
+  const auto set = [](hybrid::Session& session) { session.set("a", 1).value(); };
+  WithSession middleware{sessions};
+  for (const auto& [code, expiry] : {std::pair{k404NotFound, -1}, {k404NotFound, 0}, {k200OK, 5}}) {
+    const auto shared = HttpResponse::newHttpResponse(code, CT_TEXT_HTML);
+    shared->expiry = expiry;
+    shared->setContentTypeCodeAndCustomString(CT_TEXT_HTML, "text/x");
+    shared->setBody("page");
+    shared->addHeader("x-other", "1");
+    expect(answer(middleware, shared, nothing) == shared, "a response is copied without need");
+    const auto sent = answer(middleware, shared, set);
+    expect(!shared->headers().contains("Set-Cookie"), "a cookie got into what other visitors are sent");
+    expect(sent->headers().contains("Set-Cookie") && sent->headers().contains("x-other"), "a header was lost");
+    expect(sent->body() == "page" && sent->statusCode() == code && sent->contentTypeString() == "text/x", "the copy differs");
+  }
+  const auto own = HttpResponse::newHttpResponse(k200OK, CT_TEXT_HTML);
+  expect(answer(middleware, own, set) == own && own->headers().contains("Set-Cookie"), "no cookie");
+  const auto failed = answer(middleware, HttpResponse::newHttpResponse(k200OK, CT_TEXT_HTML), set_too_much);
+  expect(failed->statusCode() == k503ServiceUnavailable && !failed->headers().contains("Set-Cookie"), "no 503");
+}
+""",
+    "crow": STORE + r"""
+struct Refuses {
+  struct context {};
+  bool does = false;
+  void before_handle(crow::request&, crow::response& response, context&) {
+    if (!does) return;
+    response.code = 401;
+    response.end();
+  }
+  void after_handle(crow::request&, crow::response&, context&) {}
+};
+int main() {
+  crow::App<WithSession, Refuses> app;
+  app.get_middleware<WithSession>().sessions = &sessions;
+  crow::request request;
+  const auto answer = [&](const std::function<void(hybrid::Session&)>& handler) {
+    crow::response response{200};
+    app.handle(request, response, handler ? std::function<void()>{[&] { handler(*app.get_context<WithSession>(request).session); }}
+                                          : std::function<void()>{});
+    return response;
+  };
+  const auto set = [](hybrid::Session& session) { session.set("a", 1).value(); };
+  expect(answer(nullptr).code == 404, "an unknown path, at first");
+  expect(answer(set).headers.count("Set-Cookie") == 1, "no cookie");
+  const auto unknown = answer(nullptr);
+  expect(unknown.code == 404 && unknown.headers.empty(), "an unknown path, after another request of the connection");
+  expect(answer(set_too_much).code == 503, "no 503");
+  app.get_middleware<Refuses>().does = true;
+  const auto refused = answer([](hybrid::Session&) { expect(false, "the handler runs"); });
+  expect(refused.code == 401 && refused.is_completed, "what another middleware answered is not sent");
+  crow::response kept{200};
+  kept.end();
+  WithSession::context context;
+  app.get_middleware<WithSession>().before_handle(request, kept, context);
+  set_too_much(*context.session);
+  app.get_middleware<WithSession>().after_handle(request, kept, context);
+  expect(kept.code == 503 && kept.is_completed, "the handler would run after 503");
+}
+""",
+}
+
+
+def is_sanitized(build):
+    cache = build / "CMakeCache.txt"
+    return not cache.exists() or re.search(r"^HYBRID_SANITIZE:\w+=.+$", cache.read_text(), re.MULTILINE) is not None
 
 
 class AdaptersTest(unittest.TestCase):
@@ -32,7 +134,7 @@ class AdaptersTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".cpp") as file:
             file.write(code)
             file.flush()
-            done = subprocess.run(["g++", "-std=c++23", "-fsyntax-only", "-I", ROOT / "include", *flags, file.name],
+            done = subprocess.run(["g++", "-std=c++23", "-I", ROOT / "include", "-I", ROOT / "tests/docs/stand_ins", file.name, *flags],
                                   capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr[:3000])
 
@@ -41,14 +143,25 @@ class AdaptersTest(unittest.TestCase):
             if not Path("/usr/include", header).exists():
                 continue
             with self.subTest(header):
-                self.compiles(f"#include <{header}>\n#include <hybrid/http/exchange.hpp>\n{code}")
+                self.compiles(f"#include <{header}>\n#include <hybrid/http/exchange.hpp>\n{code}", "-fsyntax-only")
+
+    def whole(self, framework):
+        return '#include "frameworks.hpp"\n#include <hybrid/http/exchange.hpp>\n' + AROUND[framework] % recipes_like[framework]
 
     def test_the_recipes_for_frameworks_that_debian_has_not_compile_with_what_stands_in(self):
         self.assertEqual(recipes_like.keys(), AROUND.keys())
-        for framework, code in recipes_like.items():
+        for framework in recipes_like:
             with self.subTest(framework):
-                self.compiles('#include "frameworks.hpp"\n#include <hybrid/http/exchange.hpp>\n' + AROUND[framework].format(code),
-                              "-Wall", "-Wextra", "-Werror", "-I", ROOT / "tests/docs/stand_ins")
+                self.compiles(self.whole(framework), "-fsyntax-only", "-Wall", "-Wextra", "-Werror")
+
+    @unittest.skipUnless((BUILD / "libhybrid.a").exists() and not is_sanitized(BUILD), "there is no library to link with")
+    def test_the_recipes_keep_what_they_promise(self):
+        for framework, program in RUNS.items():
+            with self.subTest(framework), tempfile.TemporaryDirectory() as directory:
+                built = Path(directory, "recipe")
+                self.compiles(self.whole(framework) + program, BUILD / "libhybrid.a", "-lcrypto", "-lisal", "-pthread", "-o", built)
+                ran = subprocess.run([built], capture_output=True, text=True, timeout=60)
+                self.assertEqual(ran.returncode, 0, ran.stdout)
 
 
 if __name__ == "__main__":
