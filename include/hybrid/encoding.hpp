@@ -136,12 +136,13 @@ class Decoder {
     const char* text = nullptr;  // string, bytes
   };
   struct Visitor;
-  static std::optional<Token> take_scalar(std::string_view& encoded);
+  static bool take_scalar(std::string_view& encoded, Token& to);
   bool read_flat(std::string_view encoded);
+  Token& add();
   const Token& next() const;
 
-  // A lone scalar, by far the commonest value, needs no allocation.
-  Token first_;
+  // A scalar or a pair, by far the commonest values, need no allocation.
+  std::array<Token, 3> first_;
   std::vector<Token> rest_;
   std::size_t position_ = 0;
   std::size_t count_ = 0;

@@ -109,19 +109,20 @@ void Encoder::encoded(std::string_view messagepack) {
   out_.append(messagepack.data(), messagepack.size());
 }
 
+// To be written in place: a copy of what was written in parts waits for them.
+inline Decoder::Token& Decoder::add() {
+  const std::size_t at = count_++;
+  return at < first_.size() ? first_[at] : rest_.emplace_back();
+}
+
 // Flattens a value: a container is its token, then those of what it holds.
 struct Decoder::Visitor : msgpack::null_visitor {
   Decoder& decoder;
 
   explicit Visitor(Decoder& to) : decoder(to) {}
 
-  bool add(Token token) {
-    if (decoder.count_ == 0) {
-      decoder.first_ = token;
-    } else {
-      decoder.rest_.push_back(token);
-    }
-    ++decoder.count_;
+  bool add(const Token& token) {
+    decoder.add() = token;
     return true;
   }
   bool visit_nil() { return add({.kind = Kind::nil}); }
@@ -152,9 +153,9 @@ struct Decoder::Visitor : msgpack::null_visitor {
   void insufficient_bytes(std::size_t, std::size_t) {}
 };
 
-// Takes a scalar off the front; nothing, and `encoded` may have lost some of it, if there is none that is whole.
-std::optional<Decoder::Token> Decoder::take_scalar(std::string_view& encoded) {
-  if (encoded.empty()) return std::nullopt;
+// Takes a scalar off the front; false, and `encoded` may have lost some of it, if there is none that is whole.
+bool Decoder::take_scalar(std::string_view& encoded, Token& to) {
+  if (encoded.empty()) return false;
   const auto header = static_cast<std::uint8_t>(encoded[0]);
   encoded.remove_prefix(1);
   // Big-endian, in 1, 2, 4 or 8 bytes.
@@ -166,16 +167,15 @@ std::optional<Decoder::Token> Decoder::take_scalar(std::string_view& encoded) {
     encoded.remove_prefix(bytes);
     return bits;
   };
-  const auto take_text = [&encoded](Kind kind, std::optional<std::uint64_t> size) {
-    std::optional<Token> token;
-    if (!size || encoded.size() < *size) return token;
-    token = {.kind = kind, .size = static_cast<std::uint32_t>(*size), .text = encoded.data()};
+  const auto take_text = [&](Kind kind, std::optional<std::uint64_t> size) {
+    if (!size || encoded.size() < *size) return false;
+    to = {.kind = kind, .size = static_cast<std::uint32_t>(*size), .text = encoded.data()};
     encoded.remove_prefix(static_cast<std::size_t>(*size));
-    return token;
+    return true;
   };
-  const auto integer = [](std::int64_t value) {
-    return Token{
-        .kind = Kind::integer, .negative = value < 0, .bits = static_cast<std::uint64_t>(value)};
+  const auto integer = [&to](std::int64_t value) {
+    to = {.kind = Kind::integer, .negative = value < 0, .bits = static_cast<std::uint64_t>(value)};
+    return true;
   };
   if (header <= 0x7f || header >= 0xe0) return integer(static_cast<std::int8_t>(header));
   if ((header & 0xe0) == 0xa0) return take_text(Kind::string, header & 0x1f);
@@ -186,50 +186,52 @@ std::optional<Decoder::Token> Decoder::take_scalar(std::string_view& encoded) {
   if (header >= 0xcc && header <= 0xd3) {  // uint 8 to 64, int 8 to 64
     const std::size_t bytes = std::size_t{1} << (header & 3);
     const auto bits = take_number(bytes);
-    if (!bits) return std::nullopt;
-    if (header < 0xd0) return Token{.kind = Kind::integer, .bits = *bits};
+    if (!bits) return false;
     const std::size_t sign_shift = 64 - 8 * bytes;
-    return integer(static_cast<std::int64_t>(*bits << sign_shift) >> sign_shift);
+    if (header >= 0xd0)
+      return integer(static_cast<std::int64_t>(*bits << sign_shift) >> sign_shift);
+    to = {.kind = Kind::integer, .bits = *bits};
+    return true;
   }
   if (header == 0xca || header == 0xcb) {  // float 32 and 64
     const bool is_single = header == 0xca;
     const auto bits = take_number(is_single ? 4 : 8);
-    if (!bits) return std::nullopt;
-    return Token{.kind = Kind::real, .single = is_single, .bits = *bits};
+    if (!bits) return false;
+    to = {.kind = Kind::real, .single = is_single, .bits = *bits};
+    return true;
   }
   if (header == 0xc2 || header == 0xc3)
-    return Token{.kind = Kind::boolean, .bits = header == 0xc3 ? 1U : 0U};
-  if (header == 0xc0) return Token{.kind = Kind::nil};
-  return std::nullopt;
+    to = {.kind = Kind::boolean, .bits = header == 0xc3 ? 1U : 0U};
+  else if (header == 0xc0)
+    to = {.kind = Kind::nil};
+  else
+    return false;
+  return true;
 }
 
 // A scalar, or a few in a list, and nothing else: most values are that, and the parser, which allocates a stack for nesting, would take
 // a third of a get.
 bool Decoder::read_flat(std::string_view encoded) {
   const bool is_list = !encoded.empty() && (static_cast<std::uint8_t>(encoded[0]) & 0xf0) == 0x90;
-  if (!is_list) {
-    const auto scalar = take_scalar(encoded);
-    if (!scalar || !encoded.empty()) return false;
-    first_ = *scalar;
-    count_ = 1;
-    return true;
+  const std::size_t size = is_list ? static_cast<std::uint8_t>(encoded[0]) & 0x0fU : 1;
+  if (is_list) {
+    if (size >= first_.size()) rest_.reserve(size + 1 - first_.size());
+    add() = {.kind = Kind::array, .size = static_cast<std::uint32_t>(size)};
+    encoded.remove_prefix(1);
   }
-  first_ = {.kind = Kind::array, .size = static_cast<std::uint8_t>(encoded[0]) & 0x0fU};
-  encoded.remove_prefix(1);
-  rest_.reserve(first_.size);
-  for (std::size_t i = 0; i < first_.size; ++i) {
-    const auto scalar = take_scalar(encoded);
-    if (!scalar) break;
-    rest_.push_back(*scalar);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!take_scalar(encoded, add())) return false;
   }
-  count_ = 1 + rest_.size();
-  return rest_.size() == first_.size && encoded.empty();
+  return encoded.empty();
 }
 
 Decoder::Decoder(std::string_view encoded) {
+  const auto begin_again = [this] {
+    rest_.clear();
+    count_ = 0;
+  };
   if (read_flat(encoded)) return;
-  rest_.clear();
-  count_ = 0;
+  begin_again();
   Visitor visitor{*this};
   std::size_t used = 0;
   bool whole = false;
@@ -239,16 +241,15 @@ Decoder::Decoder(std::string_view encoded) {
     // Nesting or sizes past msgpack-cxx's own limits: as unreadable as any other malformed bytes.
   }
   if (!whole) {
-    first_ = Token{};
-    rest_.clear();
-    count_ = 1;
+    begin_again();
+    add() = {};
   }
 }
 
 const Decoder::Token& Decoder::next() const {
   static constexpr Token kNothing{};
   if (position_ >= count_) return kNothing;
-  return position_ == 0 ? first_ : rest_[position_ - 1];
+  return position_ < first_.size() ? first_[position_] : rest_[position_ - first_.size()];
 }
 
 Kind Decoder::kind() const { return next().kind; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "http/cookie_values.hpp"
+
 namespace hybrid::http {
 namespace {
 
@@ -32,7 +34,9 @@ constexpr std::array<bool, 256> kIsOctet = [] {
 }();
 
 bool is_value(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return kIsOctet[static_cast<unsigned char>(c)]; });
+  bool all = true;
+  for (const char c : text) all &= kIsOctet[static_cast<unsigned char>(c)];
+  return all;
 }
 
 bool is_attribute_value(std::string_view text) {
@@ -116,25 +120,34 @@ Result<std::string> Cookie::set(std::string_view value,
   return text;
 }
 
-std::vector<std::string_view> cookie_values(std::string_view header, std::string_view name) {
+CookieValues::CookieValues(std::string_view header, std::string_view name)
+    : left_(header), name_(name) {
   // Whole cookies only.
-  if (header.size() > kCookieHeaderBytesMax) {
-    const std::size_t end = header.rfind(';', kCookieHeaderBytesMax);
-    header = header.substr(0, end != std::string_view::npos ? end : 0);
-  }
-  std::vector<std::string_view> values;
-  while (!header.empty()) {
-    const std::size_t end = std::min(header.find(';'), header.size());
-    const std::string_view pair = header.substr(0, end);
-    header.remove_prefix(std::min(end + 1, header.size()));
+  if (header.size() <= kCookieHeaderBytesMax) return;
+  const std::size_t end = header.rfind(';', kCookieHeaderBytesMax);
+  left_ = header.substr(0, end != std::string_view::npos ? end : 0);
+}
+
+std::optional<std::string_view> CookieValues::next() {
+  while (!left_.empty()) {
+    const std::size_t end = std::min(left_.find(';'), left_.size());
+    const std::string_view pair = left_.substr(0, end);
+    left_.remove_prefix(std::min(end + 1, left_.size()));
     const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos || trim(pair.substr(0, equals)) != name) continue;
+    if (equals == std::string_view::npos || trim(pair.substr(0, equals)) != name_) continue;
     std::string_view value = trim(pair.substr(equals + 1));
     const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
     if (quoted) value = value.substr(1, value.size() - 2);
-    if (is_value(value)) values.push_back(value);
+    if (is_value(value)) return value;
   }
-  return values;
+  return std::nullopt;
+}
+
+std::vector<std::string_view> cookie_values(std::string_view header, std::string_view name) {
+  std::vector<std::string_view> all;
+  CookieValues values{header, name};
+  while (const auto value = values.next()) all.push_back(*value);
+  return all;
 }
 
 }  // namespace hybrid::http

@@ -15,19 +15,19 @@
 
 namespace hybrid::http {
 
-// Only read through; used by one UpdateView, under its lock.
+// Only read through; used by one UpdateView, under its lock. The session must outlive it.
 class ReadCache final : public SessionBackend {
  public:
-  explicit ReadCache(std::shared_ptr<SessionBackend> session) : session_(std::move(session)) {}
+  explicit ReadCache(SessionBackend& session) : session_(session) {}
 
-  std::string session_id() const override { return session_->session_id(); }
+  std::string session_id() const override { return session_.session_id(); }
   Result<bool> get(std::string_view key, Buffer& value) override {
     const auto known = values_.find(key);
     if (known != values_.end()) {
       if (known->second) value.assign(*known->second);
       return known->second.has_value();
     }
-    const auto found = session_->get(key, value);
+    const auto found = session_.get(key, value);
     if (!found) return found;
     auto& kept = values_[copy(key)];
     if (*found) kept = copy(value.view());
@@ -35,18 +35,18 @@ class ReadCache final : public SessionBackend {
   }
   Result<void> apply(std::span<const Change> changes,
                      std::optional<std::uint64_t> if_version) override {
-    return session_->apply(changes, if_version);
+    return session_.apply(changes, if_version);
   }
   Result<void> update(
       const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) override {
-    return session_->update(fn);
+    return session_.update(fn);
   }
   Result<std::vector<std::pair<std::string, std::string>>> entries() override {
-    return session_->entries();
+    return session_.entries();
   }
-  Result<SessionInfo> info() override { return session_->info(); }
-  Result<void> touch() override { return session_->touch(); }
-  Result<void> destroy() override { return session_->destroy(); }
+  Result<SessionInfo> info() override { return session_.info(); }
+  Result<void> touch() override { return session_.touch(); }
+  Result<void> destroy() override { return session_.destroy(); }
 
  private:
   std::string_view copy(std::string_view text) {
@@ -55,7 +55,7 @@ class ReadCache final : public SessionBackend {
     return {chars, text.size()};
   }
 
-  const std::shared_ptr<SessionBackend> session_;
+  SessionBackend& session_;
   // What most requests read needs no other memory.
   std::array<std::byte, 384> first_;
   std::pmr::monotonic_buffer_resource memory_{first_.data(), first_.size()};

@@ -7,6 +7,7 @@
 #include "base/attributes.hpp"
 #include "base/clock.hpp"
 #include "base/no_session.hpp"
+#include "http/cookie_values.hpp"
 #include "http/secrets.hpp"
 
 namespace hybrid::http::detail {
@@ -47,7 +48,8 @@ void RequestState::tell(Event::Kind kind) const {
 }
 
 ReadCache& RequestState::cache() {
-  if (!cache_) cache_.emplace(session_ ? session_->backend() : std::make_shared<NoSession>());
+  static NoSession nothing;
+  if (!cache_) cache_.emplace(session_ ? *session_->backend() : nothing);
   return *cache_;
 }
 
@@ -71,7 +73,7 @@ void RequestState::rebase() {
     static_cast<void>(view().apply(changes, std::nullopt));  // they were within limits before
 }
 
-bool RequestState::is_ours() const { return !session_ || session_->backend()->has_id(sid_); }
+bool RequestState::is_ours() const { return !session_ || session_->backend()->has_id(sid_.view()); }
 
 Result<void> RequestState::check() const {
   if (broken_) return std::unexpected(*broken_);
@@ -87,11 +89,12 @@ static_assert(sizeof(RequestState) <= 1000);
 void RequestState::open(std::string_view cookie_header) {
   const MutexLock lock{mutex_};
   const Options& options = *options_;
-  auto values = cookie_values(cookie_header, options.cookie.name);
-  had_cookie_ = !values.empty();
-  if (values.size() > kCookiesTried) values.resize(kCookiesTried);
-  for (const std::string_view value : values) {
-    CookieId id = parse_cookie_value(value, options.cookie.name, options.signing_keys);
+  CookieValues values{cookie_header, options.cookie.name};
+  for (std::size_t tried = 0; tried < kCookiesTried; ++tried) {
+    const auto value = values.next();
+    if (!value) return;
+    had_cookie_ = true;
+    const CookieId id = parse_cookie_value(*value, options.cookie.name, options.signing_keys);
     if (id.is != CookieId::Is::good) {
       tell(id.is == CookieId::Is::forged ? Event::Kind::forged_id : Event::Kind::malformed_id);
       continue;
@@ -106,7 +109,7 @@ void RequestState::open(std::string_view cookie_header) {
       continue;
     }
     session_ = std::move(**found);
-    sid_ = std::move(id.sid);
+    sid_ = Sid{id.sid};
     if (id.by_old_key) cookie_ = CookieIs::sent;
     if (auto read = read_renewal(); !read) broken_ = std::move(read.error());
     return;
@@ -158,7 +161,7 @@ Result<seconds> RequestState::max_age() const {
 
 std::string RequestState::session_id() const {
   const MutexLock lock{mutex_};
-  return sid_;
+  return std::string{sid_.view()};
 }
 
 // That it is ours is asked after the read: what was read while it was is what we may see.
@@ -200,7 +203,7 @@ Result<void> RequestState::update(
   const MutexLock one_at_a_time{update_mutex_};
   std::shared_ptr<UpdateView> nothing;  // none: the session is there
   std::shared_ptr<SessionBackend> session;
-  std::string sid;
+  Sid sid;
   {
     const MutexLock lock{mutex_};
     if (auto checked = check(); !checked) return checked;
@@ -231,7 +234,7 @@ Result<void> RequestState::update(
                                                : Result<void>{};
   }
   return session->update([&](std::shared_ptr<SessionBackend> view) -> Result<void> {
-    if (!session->has_id(sid)) return has_new_id();  // and it gets none until we are done
+    if (!session->has_id(sid.view())) return has_new_id();  // and it gets none until we are done
     return fn(std::move(view));
   });
 }
@@ -268,7 +271,7 @@ Result<void> RequestState::destroy() {
   }
   if (session_ || had_cookie_) cookie_ = CookieIs::removed;
   session_.reset();
-  sid_.clear();
+  sid_ = {};
   forget_browser();
   drop_view();
   return {};
@@ -291,7 +294,7 @@ void RequestState::forget_browser() {
 
 void RequestState::begin_anew() {
   session_.reset();
-  sid_.clear();
+  sid_ = {};
   if (!remember_was_called_) forget_browser();
   rebase();
 }
@@ -300,10 +303,10 @@ Result<void> RequestState::renew() {
   const MutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
   if (session_) {
-    std::string new_sid = make_session_id();
-    auto changed = provider_.change_id(sid_, new_sid);
+    const Sid new_sid{make_session_id()};
+    auto changed = provider_.change_id(sid_.view(), new_sid.view());
     if (changed) {
-      sid_ = std::move(new_sid);
+      sid_ = new_sid;
       cookie_ = CookieIs::sent;
       tell(Event::Kind::renewed);
       return {};
@@ -337,13 +340,13 @@ Result<std::string> RequestState::csrf_token() {
   if (!session_) {
     if (auto made = commit(Make::always, Renew::no); !made) return std::unexpected(made.error());
   }
-  return make_csrf_token(sid_);
+  return make_csrf_token(sid_.view());
 }
 
 bool RequestState::csrf_ok(std::string_view token) const {
   const MutexLock lock{mutex_};
   if (!check()) return false;
-  if (session_ && is_csrf_token(token, sid_) && is_ours()) return true;
+  if (session_ && is_csrf_token(token, sid_.view()) && is_ours()) return true;
   tell(Event::Kind::forged_form);
   return false;
 }
@@ -377,11 +380,11 @@ Result<void> RequestState::commit(Make make, Renew renew) {
 Result<void> RequestState::create(std::vector<Change> changes) {
   const Renewal renewal{now(), lifetime(), remembered_};
   if (lifetime().count() > 0 || cookie_is_persistent()) add_renewal(renewal, changes);
-  std::string sid = make_session_id();
-  auto made = provider_.put(sid, changes);
+  const Sid sid{make_session_id()};
+  auto made = provider_.put(sid.view(), changes);
   if (!made) return std::unexpected(std::move(made.error()));
   session_ = std::move(*made);
-  sid_ = std::move(sid);
+  sid_ = sid;
   cookie_ = CookieIs::sent;
   renewal_is_due_ = false;
   tell(Event::Kind::created);
@@ -466,7 +469,8 @@ Result<std::optional<std::string>> RequestState::cookie() const {
     if (!left) return std::unexpected(left.error());
     age = *left;
   }
-  auto set = options.cookie.set(cookie_value(sid_, options.cookie.name, options.signing_keys), age);
+  auto set =
+      options.cookie.set(cookie_value(sid_.view(), options.cookie.name, options.signing_keys), age);
   if (!set) return std::unexpected(std::move(set.error()));
   return std::move(*set);
 }

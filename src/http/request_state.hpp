@@ -22,6 +22,7 @@
 #include "base/thread_annotations.hpp"
 #include "base/update_view.hpp"
 #include "http/read_cache.hpp"
+#include "http/secrets.hpp"
 #include "hybrid/http/sessions.hpp"
 
 namespace hybrid::http::detail {
@@ -103,7 +104,7 @@ class RequestState final : public SessionBackend {
   std::thread::id updating_ HYBRID_GUARDED_BY(mutex_);     // the thread whose update() it is
   bool finished_ HYBRID_GUARDED_BY(mutex_) = false;
   std::optional<Session> session_ HYBRID_GUARDED_BY(mutex_);  // of the store
-  std::string sid_ HYBRID_GUARDED_BY(mutex_);  // of session_, as the browser knows it
+  Sid sid_ HYBRID_GUARDED_BY(mutex_);  // of session_, as the browser knows it
   std::optional<ReadCache> cache_
       HYBRID_GUARDED_BY(mutex_);  // of session_; none: nothing was asked for
   std::shared_ptr<UpdateView> view_

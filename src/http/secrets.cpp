@@ -1,14 +1,15 @@
 #include "http/secrets.hpp"
 
 #include <algorithm>
+#include <cstring>
 
+#include "base/assert.hpp"
 #include "base/base64.hpp"
 #include "base/digest.hpp"
 
 namespace hybrid::http {
 namespace {
 
-constexpr std::size_t kSidBytes = 32;
 constexpr std::string_view kFormLabel = "hybrid form";
 
 Digest code_of(std::string_view sid, std::string_view cookie_name, std::string_view key) {
@@ -22,6 +23,11 @@ Digest code_of(std::string_view sid, std::string_view cookie_name, std::string_v
 
 bool is_session_id(std::string_view text) {
   return text.size() == kSidBytes && has_base64url_digits_only(text);
+}
+
+Sid::Sid(std::string_view id) : size_(id.size()) {
+  HYBRID_ASSERT(size_ <= chars_.size());
+  std::memcpy(chars_.data(), id.data(), size_);
 }
 
 std::string cookie_value(std::string_view sid, std::string_view cookie_name,

@@ -1,6 +1,8 @@
 // What a session's id becomes outside: the cookie's value, and the tokens of forms.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,8 +10,22 @@
 
 namespace hybrid::http {
 
+inline constexpr std::size_t kSidBytes = 32;
+
 // The form of ids that make_session_id() makes: nothing else is looked up.
 bool is_session_id(std::string_view text);
+
+// Such an id, or none, without memory of its own.
+class Sid {
+ public:
+  Sid() = default;
+  explicit Sid(std::string_view id);
+  std::string_view view() const { return {chars_.data(), size_}; }
+
+ private:
+  std::array<char, kSidBytes> chars_;
+  std::size_t size_ = 0;
+};
 
 // The id, and if there are keys a dot and its code: HMAC-SHA-256 by the first of them of NAME=ID, so that it is good for no other
 // cookie.

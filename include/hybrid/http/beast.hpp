@@ -46,13 +46,13 @@ inline constexpr bool is_awaitable = false;
 template <class T, class Executor>
 inline constexpr bool is_awaitable<boost::asio::awaitable<T, Executor>> = true;
 
-// The response as it is to be sent: with the cookie, or 503 if the changes could not be kept.
+// Makes the response what is to be sent: with the cookie, or 503 if the changes could not be kept.
 template <class Response>
-Response finish(RequestSession& session, Response response) {
+void finish(RequestSession& session, Response& response) {
   const auto cookie = session.finish();
   if (cookie) {
     if (*cookie) response.insert(boost::beast::http::field::set_cookie, **cookie);
-    return response;
+    return;
   }
   Response unavailable{boost::beast::http::status::service_unavailable, response.version()};
   if (const auto kept = session.give_up())
@@ -62,7 +62,7 @@ Response finish(RequestSession& session, Response response) {
   if constexpr (std::constructible_from<typename Response::body_type::value_type, const char*>)
     unavailable.body() = kUnavailableText;
   unavailable.prepare_payload();
-  return unavailable;
+  response = std::move(unavailable);
 }
 
 template <class Handler>
@@ -84,11 +84,14 @@ class BeastHandler {
   template <class Returned, class Message>
   Returned wait(const Message& message, RequestSession session) const {
     auto response = co_await handler_(message, session);
-    co_return finish(session, std::move(response));
+    finish(session, response);
+    co_return response;
   }
   template <class Returned, class Message>
   Returned answer(const Message& message, RequestSession session) const {
-    return finish(session, handler_(message, session));
+    Returned response = handler_(message, session);
+    finish(session, response);
+    return response;
   }
 
   Sessions sessions_;
