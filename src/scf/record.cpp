@@ -110,26 +110,28 @@ void append_change(std::string& out, const ChangeView& change) {
 }
 
 std::optional<std::vector<ChangeView>> parse_changes(ByteView data) {
-  if (data.empty()) return std::nullopt;
   std::vector<ChangeView> changes;
+  if (!parse_changes(data, changes)) return std::nullopt;
+  return changes;
+}
+
+bool parse_changes(ByteView data, std::vector<ChangeView>& changes) {
+  changes.clear();
   ByteReader in{data};
   while (!in.at_end()) {
     const auto kind = in.integer<std::uint8_t>();
-    if (!kind || *kind > static_cast<std::uint8_t>(ChangeKind::clear)) return std::nullopt;
-    ChangeView change{.kind = static_cast<ChangeKind>(*kind)};
-    if (change.kind != ChangeKind::clear) {
-      const auto key = in.sized();
-      if (!key || key->empty()) return std::nullopt;
-      change.key = as_chars(*key);
-      if (change.kind != ChangeKind::erase) {
-        const auto value = in.sized();
-        if (!value || value->empty()) return std::nullopt;
-        change.value = as_chars(*value);
-      }
-    }
-    changes.push_back(change);
+    if (!kind || *kind > static_cast<std::uint8_t>(ChangeKind::clear)) return false;
+    ChangeView& change = changes.emplace_back(ChangeView{.kind = static_cast<ChangeKind>(*kind)});
+    if (change.kind == ChangeKind::clear) continue;
+    const auto key = in.sized();
+    if (!key || key->empty()) return false;
+    change.key = as_chars(*key);
+    if (change.kind == ChangeKind::erase) continue;
+    const auto value = in.sized();
+    if (!value || value->empty()) return false;
+    change.value = as_chars(*value);
   }
-  return changes;
+  return !changes.empty();
 }
 
 void ImageRecord::announce(std::string_view key, std::string_view value) {

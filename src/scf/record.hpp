@@ -54,6 +54,8 @@ struct ChangeView {
 void append_change(std::string& out, const ChangeView& change);
 // Nothing if malformed or empty.
 std::optional<std::vector<ChangeView>> parse_changes(ByteView data);
+// The same into memory that is there already; false if malformed or empty.
+bool parse_changes(ByteView data, std::vector<ChangeView>& changes);
 
 // --- DATA of create, when it is not empty
 

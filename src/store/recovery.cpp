@@ -1,110 +1,46 @@
 #include "store/recovery.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <exception>
+#include <memory>
+#include <new>
 #include <optional>
 #include <thread>
 #include <vector>
 
 #include "base/thread.hpp"
 #include "base/thread_annotations.hpp"
-#include "store/replay.hpp"
+#include "store/recovery_share.hpp"
 
 namespace hybrid::store {
 namespace {
 
-// Large enough that handing one over costs little beside applying it, small enough to stay in a cache.
-constexpr std::size_t kBatchBytes = std::size_t{512} << 10;
 constexpr std::size_t kReadAheadBytes = std::size_t{4} << 20;
 
-// Frames of the log, with a copy of what their records are views of.
-class Batch {
+// Reports how far recovery has come.
+class Progress {
  public:
-  struct Frame {
-    scf::SegmentNumber segment;
-    scf::Offset at;
-    scf::Lsn first_lsn;
-    Millis time = 0;
-    std::size_t records_end = 0;  // in records()
-  };
-
-  const std::vector<Frame>& frames() const { return frames_; }
-  const std::vector<scf::Record>& records() const { return records_; }
-  std::size_t bytes() const { return used_; }
-  bool empty() const { return frames_.empty(); }
-  bool has_room_for(const scf::Frame& frame) const {
-    return used_ + frame.payload.size() <= kBatchBytes;
-  }
-
-  void add(scf::SegmentNumber segment, const scf::Frame& frame) {
-    if (bytes_.size() < used_ + frame.payload.size())
-      bytes_.resize(std::max(kBatchBytes, frame.payload.size()));  // the first frame: no views yet
-    std::byte* const copy = bytes_.data() + used_;
-    copy_bytes(copy, frame.payload);
-    used_ += frame.payload.size();
-    for (const scf::Record& record : frame.records) {
-      records_.push_back(record);
-      records_.back().data =
-          ByteView{copy + (record.data.data() - frame.payload.data()), record.data.size()};
-    }
-    frames_.push_back({.segment = segment,
-                       .at = frame.at,
-                       .first_lsn = frame.header.first_lsn,
-                       .time = frame.header.time,
-                       .records_end = records_.size()});
-  }
-
-  void clear() {
-    if (bytes_.size() > kBatchBytes) *this = {};
-    frames_.clear();
-    records_.clear();
-    used_ = 0;
-    read = 0;
-    total = 0;
-  }
-
-  bool lost_start = false;  // of the log, see Replay
-  // How far reading had come, of how much; 0 if nobody has said.
-  std::uint64_t read = 0;
-  std::uint64_t total = 0;
-
- private:
-  std::vector<Frame> frames_;
-  std::vector<scf::Record> records_;
-  std::vector<std::byte> bytes_;
-  std::size_t used_ = 0;
-};
-
-// Applies batches, says where in the log a record stands that makes no sense, and reports how far it has come.
-class Applying {
- public:
-  Applying(const std::string& directory, Table& table,
-           const std::function<void(const RecoveryReport&)>& on_progress,
+  Progress(Table& table, const std::function<void(const RecoveryReport&)>& on_progress,
            const RecoverOptions& options)
-      : directory_(directory),
-        table_(table),
+      : table_(table),
         on_progress_(on_progress),
         report_every_(options.report_every),
         next_report_(start_ + options.report_after) {}
 
-  Result<void> apply(const Batch& batch) {
-    if (batch.empty()) return {};
-    if (!replay_) replay_.emplace(table_, batch.lost_start);
-    std::size_t i = 0;
-    for (const Batch::Frame& frame : batch.frames()) {
-      for (scf::Lsn lsn = frame.first_lsn; i < frame.records_end; ++i, lsn = lsn + 1) {
-        if (const char* const wrong = replay_->apply(batch.records(), i, lsn, frame.time)) {
-          return std::unexpected(
-              Error{Errc::corrupt, directory_ + "/" + scf::segment_name(frame.segment) +
-                                       ", offset " + std::to_string(frame.at.value) + ": record " +
-                                       std::to_string(lsn.value) + ": " + wrong});
-        }
-      }
-    }
-    report_.records += batch.records().size();
-    report_progress(batch);
-    return {};
+  // A share of it was, at least.
+  void applied(const Batch& batch) {
+    report_.records += batch.records();
+    if (!on_progress_ || batch.read == 0) return;
+    const auto now = Clock::now();
+    if (now < next_report_) return;
+    next_report_ = now + report_every_;
+    report_.sessions = table_.live.load(std::memory_order_relaxed);
+    report_.bytes_read = batch.read;
+    report_.bytes_total = batch.total;
+    report_.seconds = seconds(now);
+    on_progress_(report_);
   }
 
   RecoveryReport take_report() {
@@ -120,26 +56,12 @@ class Applying {
     return std::chrono::duration<double>(now - start_).count();
   }
 
-  void report_progress(const Batch& batch) {
-    if (!on_progress_ || batch.read == 0) return;
-    const auto now = Clock::now();
-    if (now < next_report_) return;
-    next_report_ = now + report_every_;
-    report_.sessions = table_.live.load(std::memory_order_relaxed);
-    report_.bytes_read = batch.read;
-    report_.bytes_total = batch.total;
-    report_.seconds = seconds(now);
-    on_progress_(report_);
-  }
-
-  const std::string& directory_;
   Table& table_;
   const std::function<void(const RecoveryReport&)>& on_progress_;
   const std::chrono::milliseconds report_every_;
   const Clock::time_point start_ = Clock::now();
   Clock::time_point next_report_;
   RecoveryReport report_;
-  std::optional<Replay> replay_;  // from the first segment on
 };
 
 // Reads the log into `batch`, and calls `full` when no more frame fits, which takes what is in it. An error of that ends reading, and
@@ -168,27 +90,28 @@ Result<scf::LogSummary> read_in_batches(io::FileSystem& files, const std::string
 }
 
 Result<scf::LogSummary> read_and_apply(io::FileSystem& files, const std::string& directory,
-                                       Applying& applying) {
-  auto batch = std::make_unique<Batch>();
-  bool wrong = false;
+                                       Table& table, Progress& progress) {
+  FirstFault fault;
+  RecoveryShare share{directory, table, {}, fault};
+  auto batch = std::make_unique<Batch>(1);
   const auto apply = [&]() -> Result<void> {
-    auto applied = applying.apply(*batch);
-    wrong = !applied;
+    if (!share.apply(*batch)) return fault.take();
+    progress.applied(*batch);
     batch->clear();
-    return applied;
+    return {};
   };
   auto log = read_in_batches(files, directory, batch, apply);
-  if (wrong) return log;
+  if (fault.is_there()) return log;
   // Before whatever ended reading.
   if (auto applied = apply(); !applied) return std::unexpected(applied.error());
   return log;
 }
 
-// A thread that reads ahead of the one that made it.
+// A thread that reads ahead of those who apply.
 class Reader {
  public:
-  Reader(io::FileSystem& files, const std::string& directory)
-      : thread_([this, &files, &directory] { run(files, directory); }) {}
+  Reader(io::FileSystem& files, const std::string& directory, std::size_t shares)
+      : shares_(shares), thread_([this, &files, &directory] { run(files, directory); }) {}
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader() {
@@ -213,12 +136,16 @@ class Reader {
     return nullptr;
   }
 
-  void give_back(std::unique_ptr<Batch> batch) {
+  void give_back(std::unique_ptr<Batch> batch) noexcept {
     const std::size_t bytes = batch->bytes();
     batch->clear();
     const MutexLock lock{mutex_};
     ahead_bytes_ -= bytes;
-    empty_.push_back(std::move(batch));
+    try {
+      empty_.push_back(std::move(batch));
+    } catch (const std::bad_alloc&) {
+      // Another one will be made.
+    }
     // Not for each: being woken costs more than a batch takes to fill.
     if (ahead_bytes_ <= kReadAheadBytes / 2) changed_.notify_all();
   }
@@ -232,7 +159,7 @@ class Reader {
  private:
   void run(io::FileSystem& files, const std::string& directory) {
     try {
-      auto batch = std::make_unique<Batch>();
+      auto batch = std::make_unique<Batch>(shares_);
       auto log = read_in_batches(files, directory, batch, [&] { return exchange(batch); });
       const MutexLock lock{mutex_};
       if (batch) put(std::move(batch));
@@ -263,7 +190,7 @@ class Reader {
     }
     if (stopped_) return std::unexpected(Error{Errc::unavailable, "reading was given up"});
     if (empty_.empty()) {
-      batch = std::make_unique<Batch>();
+      batch = std::make_unique<Batch>(shares_);
     } else {
       batch = std::move(empty_.back());
       empty_.pop_back();
@@ -271,6 +198,7 @@ class Reader {
     return {};
   }
 
+  const std::size_t shares_;
   Mutex mutex_;
   Condition changed_;
   std::deque<std::unique_ptr<Batch>> full_ HYBRID_GUARDED_BY(mutex_);
@@ -284,13 +212,83 @@ class Reader {
   Thread thread_;                                   // last: it uses the others
 };
 
-Result<scf::LogSummary> read_ahead_and_apply(io::FileSystem& files, const std::string& directory,
-                                             Applying& applying) {
-  Reader reader{files, directory};
-  while (auto batch = reader.next()) {
-    if (auto applied = applying.apply(*batch); !applied) return std::unexpected(applied.error());
-    reader.give_back(std::move(batch));
+// A thread that applies one share of all batches.
+class Helper {
+ public:
+  Helper(RecoveryShare share, FirstFault& fault)
+      : share_(std::move(share)), fault_(fault), thread_([this] { run(); }) {}
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+  ~Helper() { end(); }
+
+  void apply(std::shared_ptr<Batch> batch) {
+    {
+      const MutexLock lock{mutex_};
+      batches_.push_back(std::move(batch));
+    }
+    changed_.notify_one();
   }
+  // Returns when all was applied, or need not be.
+  void end() {
+    {
+      const MutexLock lock{mutex_};
+      ended_ = true;
+    }
+    changed_.notify_one();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  void run() {
+    try {
+      while (const auto batch = next()) {
+        if (!share_.apply(*batch)) return;
+      }
+    } catch (...) {
+      fault_.note(std::current_exception());
+    }
+  }
+
+  std::shared_ptr<Batch> next() {
+    const MutexLock lock{mutex_};
+    changed_.wait(mutex_, [this]() HYBRID_REQUIRES(mutex_) { return !batches_.empty() || ended_; });
+    if (batches_.empty()) return nullptr;
+    auto batch = std::move(batches_.front());
+    batches_.pop_front();
+    return batch;
+  }
+
+  RecoveryShare share_;
+  FirstFault& fault_;
+  Mutex mutex_;
+  Condition changed_;
+  std::deque<std::shared_ptr<Batch>> batches_ HYBRID_GUARDED_BY(mutex_);
+  bool ended_ HYBRID_GUARDED_BY(mutex_) = false;
+  Thread thread_;  // last: it uses the others
+};
+
+Result<scf::LogSummary> read_ahead_and_apply(io::FileSystem& files, const std::string& directory,
+                                             Table& table, Progress& progress, std::size_t shares) {
+  FirstFault fault;
+  Reader reader{files, directory, shares};
+  RecoveryShare own{directory, table, {.index = 0, .of = shares}, fault};
+  std::deque<Helper> helpers;
+  const struct GiveUp {  // the helpers, unless they have ended
+    FirstFault& fault;
+    ~GiveUp() { fault.give_up(); }
+  } give_up{fault};
+  for (std::size_t i = 1; i < shares; ++i)
+    helpers.emplace_back(RecoveryShare{directory, table, {.index = i, .of = shares}, fault}, fault);
+
+  while (auto read = reader.next()) {
+    const std::shared_ptr<Batch> batch{
+        read.release(), [&](Batch* done) { reader.give_back(std::unique_ptr<Batch>{done}); }};
+    for (Helper& helper : helpers) helper.apply(batch);
+    if (!own.apply(*batch)) break;
+    progress.applied(*batch);
+  }
+  for (Helper& helper : helpers) helper.end();
+  if (auto right = fault.take(); !right) return std::unexpected(right.error());
   return reader.take_log();
 }
 
@@ -319,15 +317,21 @@ bool reads_ahead(ReadAhead read_ahead, io::FileSystem& files, const std::string&
   return is_large(files, directory) && std::thread::hardware_concurrency() > 1;
 }
 
+std::size_t shares(const RecoverOptions& options) {
+  constexpr std::size_t kSharesMax = 4;  // more would wait for the reader
+  if (options.shares != 0) return options.shares;
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kSharesMax);
+}
+
 }  // namespace
 
 Result<Recovered> recover(io::FileSystem& files, const std::string& directory, Table& table,
                           const std::function<void(const RecoveryReport&)>& on_progress,
                           const RecoverOptions& options) {
-  Applying applying{directory, table, on_progress, options};
+  Progress progress{table, on_progress, options};
   auto log = reads_ahead(options.read_ahead, files, directory)
-                 ? read_ahead_and_apply(files, directory, applying)
-                 : read_and_apply(files, directory, applying);
+                 ? read_ahead_and_apply(files, directory, table, progress, shares(options))
+                 : read_and_apply(files, directory, table, progress);
   if (!log) return std::unexpected(log.error());
   if (log->verdict == scf::Verdict::damaged) {
     return std::unexpected(Error{
@@ -336,7 +340,7 @@ Result<Recovered> recover(io::FileSystem& files, const std::string& directory, T
                            directory + "'"});
   }
 
-  Recovered recovered{.log = std::move(*log), .report = applying.take_report()};
+  Recovered recovered{.log = std::move(*log), .report = progress.take_report()};
   RecoveryReport& report = recovered.report;
   report.segments = recovered.log.segments.size();
   report.bytes_read = recovered.log.bytes_kept;

@@ -1,10 +1,10 @@
 // Builds the table from the log. Called once, by the opening thread, with the directory's lock; writes nothing.
 //
-// The records of some frames are a *batch*: those to come are fetched into the cache while others are applied. With a large log a
-// second thread reads, checks and splits the next batches meanwhile.
-//   V1  Records are applied by the calling thread, in the order of the log, so what is wrong first is what is reported.
+// The records of some frames are a *batch*: those to come are fetched into the cache while others are applied. With a large log another
+// thread reads, checks and splits the next batches meanwhile, and some, the calling one among them, apply a share of the ids each.
+//   V1  What is wrong first in the log is what is reported, and each session sees its records in the order of the log; see
+//       recovery_share.hpp.
 //   V2  What was read and not applied yet takes a few MiB, or what the largest frames take.
-// Not by more threads: blocks would be in their heaps, which those who change them later do not allocate from.
 #pragma once
 
 #include <chrono>
@@ -33,6 +33,8 @@ enum class ReadAhead : std::uint8_t {
 // For tests.
 struct RecoverOptions {
   ReadAhead read_ahead = ReadAhead::if_worth_it;
+  // Of the ids, that are applied at once, by a thread each, if it reads ahead; 0: as there are processors, up to 4.
+  std::size_t shares = 0;
   std::chrono::milliseconds report_after{1000};
   std::chrono::milliseconds report_every{250};
 };

@@ -67,17 +67,6 @@ bool may_move_deadline(const scf::ChangeView& change) {
 
 }  // namespace
 
-const char* Replay::apply(const scf::Record& record, scf::Lsn lsn, Millis time) {
-  return apply(record, nullptr, lsn, time);
-}
-
-const char* Replay::apply(std::span<const scf::Record> records, std::size_t i, scf::Lsn lsn,
-                          Millis time) {
-  Entry* const guess = ahead_.next(records.size(), i,
-                                   [&](std::size_t j) -> const Digest& { return records[j].sid; });
-  return apply(records[i], guess, lsn, time);
-}
-
 const char* Replay::apply(const scf::Record& record, Entry* guess, scf::Lsn lsn, Millis time) {
   if (!is_time(time)) return "a time that cannot be";
   switch (record.op) {
@@ -112,6 +101,7 @@ Entry* Replay::add(const Digest& sid, scf::Lsn lsn, Millis time) HYBRID_NO_ANALY
 }
 
 void Replay::remove(Entry& entry) {
+  ahead_.forget(entry);
   entry.die(State::dead);
   table_.remove(entry);
   table_.live.fetch_sub(1, std::memory_order_relaxed);
@@ -158,14 +148,27 @@ const char* Replay::change_id(const scf::Record& record, Entry* guess) HYBRID_NO
   return nullptr;
 }
 
+const char* Replay::give(const scf::Record& record, Entry* guess, Entry*& given) {
+  given = find(record.sid, guess);
+  if (given == nullptr) return absent();
+  ahead_.forget(*given);
+  table_.detach(*given);
+  return nullptr;
+}
+
+const char* Replay::take(const scf::Record& record, Entry& given) {
+  if (table_.attach(given, *scf::parse_new_sid(record.data))) return nullptr;
+  const EntryRef index_reference{&given};
+  return "it changes an id to one that lives";
+}
+
 const char* Replay::modify(const scf::Record& record, Entry* guess, Millis time) {
-  const auto changes = scf::parse_changes(record.data);
-  if (!changes) return "malformed changes";
+  if (!scf::parse_changes(record.data, changes_)) return "malformed changes";
   Entry* const entry = find(record.sid, guess);
   if (entry == nullptr) return absent();
   table_.change_block(*entry,
-                      [&](PackedBlock& block) { store::apply(block, std::span{*changes}); });
-  const bool deadline_moved = std::ranges::any_of(*changes, may_move_deadline);
+                      [&](PackedBlock& block) { store::apply(block, std::span{changes_}); });
+  const bool deadline_moved = std::ranges::any_of(changes_, may_move_deadline);
   if (const char* const wrong = conclude(*entry, deadline_moved)) return wrong;
   ++entry->rest().version;
   entry->access.store(time, std::memory_order_relaxed);
@@ -174,15 +177,18 @@ const char* Replay::modify(const scf::Record& record, Entry* guess, Millis time)
 }
 
 const char* Replay::touch(const scf::Record& record) {
-  const auto touches = scf::parse_touches(record.data);
+  auto touches = scf::parse_touches(record.data);
   if (!touches) return "malformed touches";
+  for (const scf::Touch& touch : *touches) {
+    if (!is_time(touch.last_access)) return "a time that cannot be";
+  }
+  std::erase_if(*touches, [&](const scf::Touch& touch) { return !share_.has(touch.sid); });
   LookAhead ahead{table_};
   for (std::size_t i = 0; i < touches->size(); ++i) {
     const auto& [sid, last_access] = (*touches)[i];
     Entry* const guess = ahead.next(
         touches->size(), i, [&](std::size_t j) -> const Digest& { return (*touches)[j].sid; });
     // Its session may have been destroyed or have changed its id while the batch was made.
-    if (!is_time(last_access)) return "a time that cannot be";
     Entry* const entry = find(sid, guess);
     if (entry == nullptr || last_access <= entry->access.load(std::memory_order_relaxed)) continue;
     entry->access.store(last_access, std::memory_order_relaxed);

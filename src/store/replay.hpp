@@ -1,11 +1,11 @@
 // Applies the records of a log to a table, in order. By recovery and salvage, before anybody else has the table: locks are
-// taken only where it wants them.
+// taken only where it wants them. Or those of a share of the ids, beside others that apply those of other shares.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <span>
+#include <vector>
 
 #include "scf/format.hpp"
 #include "scf/record.hpp"
@@ -44,6 +44,8 @@ class LookAhead {
     }
     return guesses_[i % guesses_.size()];
   }
+  // It is not to be guessed any more: somebody else may get it.
+  void forget(const Entry& entry) { std::ranges::replace(guesses_, &entry, nullptr); }
 
  private:
   static constexpr std::size_t kGroup = 16;
@@ -52,19 +54,33 @@ class LookAhead {
   std::array<Entry*, 4 * kGroup> guesses_{};
 };
 
+// Of the ids, by their digests.
+struct Share {
+  std::size_t index = 0;
+  std::size_t of = 1;
+  bool has(const Digest& digest) const { return of == 1 || Table::share_of(digest, of) == index; }
+};
+
 class Replay {
  public:
   // `lost_start`: the log's start was cleaned away, so that a session that is not there may have its image further on.
-  Replay(Table& table, bool lost_start) : table_(table), lost_start_(lost_start) {}
+  Replay(Table& table, bool lost_start, Share share = {})
+      : table_(table), lost_start_(lost_start), share_(share) {}
 
-  // What is wrong with it, or null.
-  const char* apply(const scf::Record& record, scf::Lsn lsn, Millis time);
-  // The same for the ith of some, i = 0, 1, ...
-  const char* apply(std::span<const scf::Record> records, std::size_t i, scf::Lsn lsn, Millis time);
+  // For i = 0, 1, ... `count` - 1, before the ith of some is applied: a guess at the entry of digest_at(i).
+  template <class DigestAt>
+  Entry* look_ahead(std::size_t count, std::size_t i, DigestAt&& digest_at) {
+    return ahead_.next(count, i, digest_at);
+  }
+  // What is wrong with it, or null. `guess`: may be its entry, or null. Of touches, those of the share.
+  const char* apply(const scf::Record& record, Entry* guess, scf::Lsn lsn, Millis time);
+
+  // A change of an id to one of another share: takes the session out, `given`, which is null if it does not live, ...
+  const char* give(const scf::Record& record, Entry* guess, Entry*& given);
+  // ... and puts it into the other.
+  const char* take(const scf::Record& record, Entry& given);
 
  private:
-  // `guess`: may be the one, or null.
-  const char* apply(const scf::Record& record, Entry* guess, scf::Lsn lsn, Millis time);
   Entry* find(const Digest& sid, Entry* guess);
   const char* absent() const;
   Entry* add(const Digest& sid, scf::Lsn lsn, Millis time);
@@ -76,8 +92,10 @@ class Replay {
   const char* touch(const scf::Record& record);
 
   Table& table_;
-  bool lost_start_;
+  const bool lost_start_;
+  const Share share_;
   LookAhead ahead_{table_};
+  std::vector<scf::ChangeView> changes_;  // of the record that is being applied
 };
 
 }  // namespace hybrid::store

@@ -65,7 +65,7 @@ class ProvenReplay {
       if (new_sid && table_->find(*new_sid)) return "it changes an id to one that lives";
     }
     Replay replay{*table_, !gaps_.empty()};
-    const char* const wrong = replay.apply(record, lsn, time);
+    const char* const wrong = replay.apply(record, nullptr, lsn, time);
     if (wrong == nullptr) follow(record);
     return wrong;
   }

@@ -196,6 +196,17 @@ void Table::rename(Entry& entry, Entry& placeholder) {
   const EntryRef index_reference{&placeholder};
 }
 
+void Table::detach(Entry& entry) { shard_of(entry.digest).erase(entry); }
+
+bool Table::attach(Entry& entry, const Digest& digest) {
+  Shard& shard = shard_of(digest);
+  if (shard.find(digest) != nullptr) return false;
+  shard.grow();
+  entry.digest = digest;
+  shard.insert(make_slot(entry));
+  return true;
+}
+
 void Table::note_place(Entry& entry) {
   Shard& shard = shard_of(entry.digest);
   const SpinLockGuard lock{shard.mutex};

@@ -191,7 +191,7 @@ class Table {
   // For who will look up several at once: the slot's cache line, then the entry's and the block's, once the slot's is there.
   void prefetch_slot(const Digest& digest);
   void prefetch_entry(const Digest& digest);
-  // The same for who has the table for itself, without a lock, which would wait for earlier misses. Returns which entry it is: a guess,
+  // The same for who has the digest's share for itself, without a lock, which would wait for earlier misses. Returns which entry it is: a guess,
   // by a part of the digest; null if it is surely not there.
   void prefetch_slot_alone(const Digest& digest) HYBRID_NO_ANALYSIS;
   Entry* prefetch_entry_alone(const Digest& digest) HYBRID_NO_ANALYSIS;
@@ -207,6 +207,15 @@ class Table {
 
   // Puts `entry` in the place of `placeholder`, which is dead thereafter. Under both writer locks.
   void rename(Entry& entry, Entry& placeholder) HYBRID_NO_ANALYSIS;
+
+  // For who has the digest's share for itself: takes an entry out of the index, whose reference to it stays, ...
+  void detach(Entry& entry) HYBRID_NO_ANALYSIS;
+  // ... and puts it back under another digest; false if that is in the index.
+  bool attach(Entry& entry, const Digest& digest) HYBRID_NO_ANALYSIS;
+  // Which of `shares` parts a digest is in, whose parts of the index have nothing in common.
+  static std::size_t share_of(const Digest& digest, std::size_t shares) {
+    return (digest.hash() >> 57) % shares;
+  }
 
   // Moves the entry's last access time forward. Any thread, under data.
   void touch(Entry& entry, Millis now) {

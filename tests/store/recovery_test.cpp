@@ -1,4 +1,5 @@
-// What recovery makes of a log, whether or not a second thread reads it ahead: the same sessions, and the same errors.
+// What recovery makes of a log, whether or not another thread reads it ahead, and however many apply it: the same sessions, and the same
+// errors.
 #include "store/recovery.hpp"
 
 #include <gmock/gmock.h>
@@ -136,16 +137,22 @@ struct Outcome {
   RecoveryReport report;
 };
 
-Outcome recover(io::FileSystem& files, ReadAhead read_ahead,
+struct Way {
+  ReadAhead read_ahead = ReadAhead::if_worth_it;
+  std::size_t shares = 0;
+};
+
+Outcome recover(io::FileSystem& files, Way way,
                 const std::function<void(const RecoveryReport&)>& on_progress = {}) {
   const Table::Owner table = Table::make();
-  const RecoverOptions options{.read_ahead = read_ahead, .report_after = 0ms, .report_every = 0ms};
+  const RecoverOptions options{
+      .read_ahead = way.read_ahead, .shares = way.shares, .report_after = 0ms, .report_every = 0ms};
   auto recovered = store::recover(files, kStore, *table, on_progress, options);
   if (!recovered) return {recovered.error().message(), recovered.error().code(), {}, {}};
   return {{}, {}, sessions_of(*table), std::move(recovered->report)};
 }
 
-class Recovery : public ::testing::TestWithParam<ReadAhead> {
+class Recovery : public ::testing::TestWithParam<Way> {
  protected:
   Outcome recover(io::FileSystem& files,
                   const std::function<void(const RecoveryReport&)>& on_progress = {}) {
@@ -154,9 +161,12 @@ class Recovery : public ::testing::TestWithParam<ReadAhead> {
 };
 
 INSTANTIATE_TEST_SUITE_P(ReadingAhead, Recovery,
-                         ::testing::Values(ReadAhead::never, ReadAhead::always),
-                         [](const auto& instance) -> std::string {
-                           return instance.param == ReadAhead::never ? "never" : "always";
+                         ::testing::Values(Way{ReadAhead::never}, Way{ReadAhead::always, 1},
+                                           Way{ReadAhead::always, 2}, Way{ReadAhead::always, 3}),
+                         [](const auto& instance) {
+                           return instance.param.read_ahead == ReadAhead::never
+                                      ? "never"
+                                      : "shares" + std::to_string(instance.param.shares);
                          });
 
 // --- What is recovered
@@ -347,7 +357,9 @@ TEST_P(Recovery, KeepsNoMemoryThatASessionNeedsNoMore) {
   log.add(Op::modify, sid(2), both);
   const auto files = log.close();
   const Table::Owner table = Table::make();
-  ASSERT_TRUE(store::recover(*files, kStore, *table, {}, {.read_ahead = GetParam()}).has_value());
+  ASSERT_TRUE(store::recover(*files, kStore, *table, {},
+                             {.read_ahead = GetParam().read_ahead, .shares = GetParam().shares})
+                  .has_value());
   for (const int number : {1, 2})
     EXPECT_LT(table->find(sid(number))->block.memory_bytes(), 8192U) << number;
 }
@@ -622,7 +634,7 @@ TEST(ReadingAhead, StaysAFewMegabytesAhead) {
                 if (end > read) read = end;
                 return {};
               }};
-  const Outcome outcome = recover(reads, ReadAhead::always, [&](const RecoveryReport& report) {
+  const Outcome outcome = recover(reads, {ReadAhead::always, 2}, [&](const RecoveryReport& report) {
     // Gives it the time to go too far.
     for (int i = 0; i < 1000; ++i) std::this_thread::yield();
     EXPECT_LE(read, report.bytes_read + kAheadMax);
@@ -641,7 +653,7 @@ TEST(ReadingAhead, IsForLargeLogs) {
                   reader = std::this_thread::get_id();
                   return {};
                 }};
-    EXPECT_EQ(recover(reads, ReadAhead::if_worth_it).error, "");
+    EXPECT_EQ(recover(reads, {}).error, "");
     EXPECT_EQ(reader == std::this_thread::get_id(), bytes < std::size_t{16} << 20) << bytes;
   }
 }

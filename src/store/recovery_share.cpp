@@ -1,0 +1,70 @@
+#include "store/recovery_share.hpp"
+
+#include <thread>
+#include <utility>
+
+#include "base/spin.hpp"
+
+namespace hybrid::store {
+
+void FirstFault::note(scf::Lsn lsn, std::string where_and_what) {
+  const MutexLock lock{mutex_};
+  if (is_before(lsn)) return;
+  what_ = std::move(where_and_what);
+  lsn_.store(lsn.value, std::memory_order_release);
+}
+
+void FirstFault::note(std::exception_ptr thrown) {
+  const MutexLock lock{mutex_};
+  if (!thrown_) thrown_ = std::move(thrown);
+  give_up();
+}
+
+Result<void> FirstFault::take() {
+  const MutexLock lock{mutex_};
+  if (thrown_) std::rethrow_exception(thrown_);
+  if (!what_.empty()) return std::unexpected(Error{Errc::corrupt, what_});
+  return {};
+}
+
+bool RecoveryShare::apply(Batch& batch) {
+  if (batch.empty()) return true;
+  if (!replay_) replay_.emplace(table_, batch.lost_start, share_);
+  const auto& items = batch.share(share_.index);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Batch::Item& item = items[i];
+    if (fault_.is_before(item.lsn)) return false;
+    Entry* const guess = replay_->look_ahead(
+        items.size(), i, [&](std::size_t j) -> const Digest& { return items[j].record.sid; });
+    const auto wrong = apply(batch, item, guess);
+    if (!wrong) return false;
+    if (*wrong == nullptr) continue;
+    const Batch::Frame& frame = batch.frame(item);
+    fault_.note(item.lsn, directory_ + "/" + scf::segment_name(frame.segment) + ", offset " +
+                              std::to_string(frame.at.value) + ": record " +
+                              std::to_string(item.lsn.value) + ": " + *wrong);
+    return false;
+  }
+  return true;
+}
+
+std::optional<const char*> RecoveryShare::apply(Batch& batch, const Batch::Item& item,
+                                                Entry* guess) {
+  if (item.role == Batch::Item::Role::whole)
+    return replay_->apply(item.record, guess, item.lsn, batch.frame(item).time);
+  Handover& handover = batch.handover(item);
+  if (item.role == Batch::Item::Role::gives) {
+    const char* const wrong = replay_->give(item.record, guess, handover.entry);
+    if (wrong == nullptr) handover.given.store(true, std::memory_order_release);
+    return wrong;
+  }
+  const auto is_given = [&] { return handover.given.load(std::memory_order_acquire); };
+  while (!spin_until(is_given)) {
+    if (fault_.is_before(item.lsn)) return std::nullopt;
+    std::this_thread::yield();
+  }
+  Entry* const entry = std::exchange(handover.entry, nullptr);
+  return entry != nullptr ? replay_->take(item.record, *entry) : nullptr;
+}
+
+}  // namespace hybrid::store
