@@ -5,16 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include "base/bytes.hpp"
 #include "base/limits.hpp"
 
 namespace hybrid {
 namespace {
-
-// No key is empty. The last bytes tell apart what is counted up, without a call.
-bool is_same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && a.back() == b.back() &&
-         std::memcmp(a.data(), b.data(), a.size()) == 0;
-}
 
 std::unexpected<Error> finished() {
   return std::unexpected(
@@ -46,7 +41,7 @@ UpdateView::Pending* UpdateView::find(std::string_view key) {
   // Places may lack some if there was no memory for them.
   if (places_.size() != pending_.size()) {
     for (Pending& pending : pending_) {
-      if (is_same(pending.key, key)) return &pending;
+      if (is_same_key(pending.key, key)) return &pending;
     }
     return nullptr;
   }

@@ -1,10 +1,12 @@
 #include "store/change_plan.hpp"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <ranges>
 #include <unordered_map>
 
+#include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "hybrid/params.hpp"
 #include "scf/record.hpp"
@@ -53,6 +55,15 @@ class Preview {
   std::optional<std::unordered_map<std::string_view, std::optional<std::size_t>>> changed_;
 };
 
+// Not needed: without memory for it the block stays as it is.
+void give_back_waste(PackedBlock& block) noexcept {
+  if (!block.is_wasteful()) return;
+  try {
+    block.reserve(0, 0);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 std::unexpected<Error> too_large() {
   return std::unexpected(Error{Errc::too_large, "the session would be larger than 64 MiB"});
 }
@@ -60,11 +71,12 @@ std::unexpected<Error> too_large() {
 }  // namespace
 
 Result<void> ChangePlan::make(const Digest& sid, const PackedBlock& block, std::string& record) {
-  Preview preview{block, are_distinct_};
+  const bool are_distinct = this->are_distinct();
+  Preview preview{block, are_distinct};
   scf::begin_record(record, scf::Op::modify, sid);
   const std::size_t without_changes = record.size();
   PackedBlock::Hint not_kept;
-  bool keeps_hints = are_distinct_;
+  bool keeps_hints = are_distinct;
 
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     const Change& change = changes_[i];
@@ -140,13 +152,39 @@ std::optional<std::string_view> ChangePlan::value_after(std::size_t count, const
   return block.find(key);
 }
 
-void ChangePlan::reserve(PackedBlock& block) {
-  if (!needs_memory(block)) return;
+bool ChangePlan::are_distinct() const {
+  if (keys_named_ == Keys::distinct || changes_.size() <= 1) return true;
+  if (changes_.size() > kHints) return false;  // not worth the look
+  for (std::size_t i = 0; i < changes_.size(); ++i) {
+    const std::string_view key = changes_[i].key;
+    if (key.empty()) return false;
+    const auto is_same = [&](const Change& earlier) { return is_same_key(earlier.key, key); };
+    if (std::ranges::any_of(changes_.first(i), is_same)) return false;
+  }
+  return true;
+}
+
+bool ChangePlan::reserve(const PackedBlock& block) {
+  if (!block.must_rebuild(bytes_, keys_)) return true;
+  if (!knows_all()) return false;
+  std::size_t bytes = 0;
+  std::size_t keys = 0;
+  for (const Change& change : changes_) {
+    if (change.kind != Change::Kind::set) continue;
+    bytes += PackedBlock::entry_bytes(change.key.size(), change.value.size());
+    ++keys;
+  }
+  successor_ = block.successor(hints(), bytes, keys);
+  return true;
+}
+
+void ChangePlan::make_room(PackedBlock& block) {
+  if (reserve(block)) return;
   block.reserve(bytes_, keys_);
   // Entries have moved; that a key is absent still holds.
   const auto is_absent = [](const PackedBlock::Hint& hint) { return hint.offset == 0; };
-  const auto hints = std::span{hints_}.first(hinted_);
-  hinted_ = static_cast<std::size_t>(std::ranges::find_if_not(hints, is_absent) - hints.begin());
+  hinted_ =
+      static_cast<std::size_t>(std::ranges::find_if_not(hints(), is_absent) - hints().begin());
 }
 
 void ChangePlan::set(PackedBlock& block, std::size_t change) const {
@@ -157,7 +195,18 @@ void ChangePlan::set(PackedBlock& block, std::size_t change) const {
     block.set(key, value);
 }
 
-void ChangePlan::apply(PackedBlock& block) const {
+// What is replaced does not stay behind, as it does in a block that has room.
+void ChangePlan::replace(PackedBlock& block) {
+  block.copy_to(successor_, hints());
+  for (std::size_t i = 0; i < changes_.size(); ++i) {
+    const auto& [kind, key, value] = changes_[i];
+    if (kind == Change::Kind::set) successor_.add(key, value, hints_[i]);
+  }
+  block = std::move(successor_);
+}
+
+void ChangePlan::apply(PackedBlock& block) {
+  if (successor_.memory() != nullptr) return replace(block);
   auto kept = kept_.begin();
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     switch (changes_[i].kind) {
@@ -169,6 +218,7 @@ void ChangePlan::apply(PackedBlock& block) const {
         break;
     }
   }
+  give_back_waste(block);
 }
 
 }  // namespace hybrid::store

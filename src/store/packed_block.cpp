@@ -152,44 +152,67 @@ bool PackedBlock::has_room(std::size_t bytes, std::size_t keys) const {
 }
 
 bool PackedBlock::wastes(std::size_t bytes, std::size_t keys) const {
-  constexpr std::size_t kNotWorthIt = 4096;
+  constexpr std::size_t kNotWorthIt = 128;
   constexpr std::size_t kLengths = 4;  // of a key and a value, about
-  constexpr std::size_t kSlot = sizeof(LargeSlot);
+  keys += count();
+  // Not less than a block made anew would have, or each change would make one.
   const std::size_t needed =
-      content_bytes() + bytes + (count() + keys) * (kSlot + kLengths) + sizeof(LargeHeader);
-  return header().capacity > 2 * needed + kNotWorthIt;
+      capacity_for(sizeof(LargeHeader) + slots_for(keys) * sizeof(LargeSlot) + content_bytes() +
+                   bytes + keys * kLengths);
+  return header().capacity > needed + needed / 4 + kNotWorthIt;
 }
 
-void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {
-  std::size_t entries = bytes;
-  for_each([&](std::string_view key, std::string_view value) {
-    entries += entry_bytes(key.size(), value.size());
-  });
+PackedBlock PackedBlock::make(std::size_t bytes, std::size_t keys) {
   std::size_t slots = 0;
-  std::size_t capacity =
-      capacity_for(sizeof(Header) + (count() + keys) * sizeof(SmallSlot) + entries);
+  std::size_t capacity = capacity_for(sizeof(Header) + keys * sizeof(SmallSlot) + bytes);
   if (capacity > kSmallBytesMax) {
-    slots = slots_for(count() + keys);
+    slots = slots_for(keys);
     // Larger yet, so it is seen to be large.
-    capacity = capacity_for(sizeof(LargeHeader) + slots * sizeof(LargeSlot) + entries);
+    capacity = capacity_for(sizeof(LargeHeader) + slots * sizeof(LargeSlot) + bytes);
   }
   auto* const memory = static_cast<std::byte*>(std::malloc(capacity));
   if (memory == nullptr) throw std::bad_alloc{};
 
-  PackedBlock rebuilt;
-  rebuilt.memory_.reset(memory);
-  rebuilt.header() = {.capacity = static_cast<std::uint32_t>(capacity),
-                      .entries = static_cast<std::uint32_t>(capacity),
-                      .content_bytes = static_cast<std::uint32_t>(content_bytes()),
-                      .count = 0};
+  PackedBlock made;
+  made.memory_.reset(memory);
+  made.header() = {.capacity = static_cast<std::uint32_t>(capacity),
+                   .entries = static_cast<std::uint32_t>(capacity),
+                   .content_bytes = 0,
+                   .count = 0};
   if (slots != 0) {
-    static_cast<LargeHeader&>(rebuilt.header()).slots = static_cast<std::uint32_t>(slots);
-    std::ranges::fill(rebuilt.large_slots(), LargeSlot{});
+    static_cast<LargeHeader&>(made.header()).slots = static_cast<std::uint32_t>(slots);
+    std::ranges::fill(made.large_slots(), LargeSlot{});
   }
-  for_each([&](std::string_view key, std::string_view value) {
-    rebuilt.add_slot(tag_of(key), rebuilt.add_entry(key, value));
+  return made;
+}
+
+template <class F>
+void PackedBlock::for_each_without(std::span<const Hint> hints, F&& fn) const {
+  for_each_offset([&](std::uint32_t offset) {
+    const bool is_left_out =
+        std::ranges::any_of(hints, [&](const Hint& hint) { return hint.offset == offset; });
+    if (!is_left_out) fn(entry_at(offset));
   });
-  memory_ = std::move(rebuilt.memory_);
+}
+
+PackedBlock PackedBlock::successor(std::span<const Hint> hints, std::size_t bytes,
+                                   std::size_t keys) const {
+  for_each_without(hints, [&](const Entry& entry) {
+    bytes += entry_bytes(entry.key.size(), entry.value.size());
+    ++keys;
+  });
+  return make(bytes, keys);
+}
+
+void PackedBlock::copy_to(PackedBlock& successor, std::span<const Hint> hints) const {
+  for_each_without(
+      hints, [&](const Entry& entry) { successor.add(tag_of(entry.key), entry.key, entry.value); });
+}
+
+void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {
+  PackedBlock rebuilt = successor({}, bytes, keys);
+  copy_to(rebuilt, {});
+  *this = std::move(rebuilt);
 }
 
 void PackedBlock::add(std::uint32_t tag, std::string_view key, std::string_view value) {

@@ -53,6 +53,16 @@ class PackedBlock {
   void set(std::string_view key, std::string_view value);
   // `hint`: of this key, which nothing was done to since. An offset ends when the block is rebuilt.
   void set(std::string_view key, std::string_view value, Hint hint);
+  // Whether much of the memory is of values that were replaced or erased, or never used.
+  bool is_wasteful() const { return memory_ && wastes(0, 0); }
+
+  // An empty block with room for what is in this one, but for what `hints` are of, and for entries of `bytes` and `keys` keys. May throw
+  // std::bad_alloc.
+  PackedBlock successor(std::span<const Hint> hints, std::size_t bytes, std::size_t keys) const;
+  // Puts into such a block what is in this one, but for what `hints` are of.
+  void copy_to(PackedBlock& successor, std::span<const Hint> hints) const;
+  // A key that is absent, and there is room.
+  void add(std::string_view key, std::string_view value, Hint hint) { add(hint.tag, key, value); }
   // The same, if there is room; else false, and nothing changed.
   bool try_set(std::string_view key, std::string_view value);
   void erase(std::string_view key);
@@ -118,6 +128,8 @@ class PackedBlock {
       }
     }
   }
+  template <class F>
+  void for_each_without(std::span<const Hint> hints, F&& fn) const;
   Entry entry_at(std::uint32_t offset) const {
     const std::byte* at = memory_.get() + offset;
     const std::size_t key = read_varint(at);
@@ -146,6 +158,8 @@ class PackedBlock {
   std::uint32_t add_entry(std::string_view key, std::string_view value);
   void add_slot(std::uint32_t tag, std::uint32_t offset);
   void erase_slot(std::size_t slot);
+  // An empty block with room for `keys` keys whose entries take `bytes`.
+  static PackedBlock make(std::size_t bytes, std::size_t keys);
   // Whether a block made anew would be much smaller.
   bool wastes(std::size_t bytes, std::size_t keys) const;
   void rebuild(std::size_t bytes, std::size_t keys);

@@ -226,7 +226,7 @@ class Helper {
       const MutexLock lock{mutex_};
       batches_.push_back(std::move(batch));
     }
-    changed_.notify_one();
+    changed_.notify_all();
   }
   // Returns when all was applied, or need not be.
   void end() {
@@ -234,7 +234,7 @@ class Helper {
       const MutexLock lock{mutex_};
       ended_ = true;
     }
-    changed_.notify_one();
+    changed_.notify_all();
     if (thread_.joinable()) thread_.join();
   }
 

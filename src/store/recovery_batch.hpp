@@ -34,7 +34,8 @@ class Batch {
     static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
     enum class Role : std::uint8_t { whole, gives, takes };
 
-    scf::Record record;
+    scf::Record
+        record;  // of who takes: the sid is the new one, so that each share looks for ids of its own only
     scf::Lsn lsn;
     std::uint32_t frame = 0;         // in frames()
     std::uint32_t handover = kNone;  // for gives and takes
@@ -107,17 +108,18 @@ class Batch {
     if (item.record.op == scf::Op::change_id) {
       const auto new_sid = scf::parse_new_sid(item.record.data);
       const std::size_t to = new_sid ? Table::share_of(*new_sid, shares_.size()) : of;
-      if (to != of) return hand_over(item, of, to);
+      if (to != of) return hand_over(item, of, *new_sid, to);
     }
     shares_[of].push_back(item);
   }
 
-  void hand_over(Item item, std::size_t of, std::size_t to) {
+  void hand_over(Item item, std::size_t of, const Digest& new_sid, std::size_t to) {
     item.handover = static_cast<std::uint32_t>(handovers_.size());
     handovers_.emplace_back();
     item.role = Item::Role::gives;
     shares_[of].push_back(item);
     item.role = Item::Role::takes;
+    item.record.sid = new_sid;
     shares_[to].push_back(item);
   }
 

@@ -64,7 +64,7 @@ std::optional<const char*> RecoveryShare::apply(Batch& batch, const Batch::Item&
     std::this_thread::yield();
   }
   Entry* const entry = std::exchange(handover.entry, nullptr);
-  return entry != nullptr ? replay_->take(item.record, *entry) : nullptr;
+  return entry != nullptr ? replay_->take(item.record.sid, *entry) : nullptr;
 }
 
 }  // namespace hybrid::store

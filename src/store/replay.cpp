@@ -156,8 +156,8 @@ const char* Replay::give(const scf::Record& record, Entry* guess, Entry*& given)
   return nullptr;
 }
 
-const char* Replay::take(const scf::Record& record, Entry& given) {
-  if (table_.attach(given, *scf::parse_new_sid(record.data))) return nullptr;
+const char* Replay::take(const Digest& new_sid, Entry& given) {
+  if (table_.attach(given, new_sid)) return nullptr;
   const EntryRef index_reference{&given};
   return "it changes an id to one that lives";
 }

@@ -77,8 +77,8 @@ class Replay {
 
   // A change of an id to one of another share: takes the session out, `given`, which is null if it does not live, ...
   const char* give(const scf::Record& record, Entry* guess, Entry*& given);
-  // ... and puts it into the other.
-  const char* take(const scf::Record& record, Entry& given);
+  // ... and puts it into the other, as `new_sid`.
+  const char* take(const Digest& new_sid, Entry& given);
 
  private:
   Entry* find(const Digest& sid, Entry* guess);

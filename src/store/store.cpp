@@ -246,7 +246,7 @@ Result<CommitLog::Place> EmbeddedStore::log_new(Entry& entry, std::span<const Ch
     return std::unexpected(made.error());
   if (plan.deadline()) entry.chunk().make_deadlines();
   table_->change_block(entry, [&](PackedBlock& block) {
-    plan.reserve(block);
+    plan.make_room(block);
     plan.apply(block);
   });
   scf::Image image{.created = now, .last_access = now, .version = 1, .entries = {}};
@@ -526,9 +526,9 @@ Result<void> EmbeddedStore::commit(Entry& entry, std::span<const Change> changes
   if (auto made = plan.make(entry.digest, entry.block, scratch()); !made) return made;
   if (plan.record().empty()) return {};
   if (plan.deadline()) entry.chunk().make_deadlines();
-  if (plan.needs_memory(entry.block)) {
+  if (!plan.reserve(entry.block)) {
     const SpinLockGuard data{entry.data};  // readers look into the block that this moves
-    table_->change_block(entry, [&](PackedBlock& block) { plan.reserve(block); });
+    table_->change_block(entry, [&](PackedBlock& block) { plan.make_room(block); });
   }
   const auto logged = log(plan.record(), now);
   if (!logged) return std::unexpected(logged.error());
