@@ -34,8 +34,10 @@ bool RecoveryShare::apply(Batch& batch) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Batch::Item& item = items[i];
     if (fault_.is_before(item.lsn)) return false;
-    Entry* const guess = replay_->look_ahead(
-        items.size(), i, [&](std::size_t j) -> const Digest& { return items[j].record.sid; });
+    Entry* const guess = replay_->look_ahead(items.size(), i, [&](std::size_t j) {
+      const scf::Record& record = items[j].record;
+      return record.op != scf::Op::touch ? &record.sid : nullptr;  // those are of many sessions
+    });
     const auto wrong = apply(batch, item, guess);
     if (!wrong) return false;
     if (*wrong == nullptr) continue;

@@ -186,8 +186,8 @@ const char* Replay::touch(const scf::Record& record) {
   LookAhead ahead{table_};
   for (std::size_t i = 0; i < touches->size(); ++i) {
     const auto& [sid, last_access] = (*touches)[i];
-    Entry* const guess = ahead.next(
-        touches->size(), i, [&](std::size_t j) -> const Digest& { return (*touches)[j].sid; });
+    Entry* const guess =
+        ahead.next(touches->size(), i, [&](std::size_t j) { return &(*touches)[j].sid; });
     // Its session may have been destroyed or have changed its id while the batch was made.
     Entry* const entry = find(sid, guess);
     if (entry == nullptr || last_access <= entry->access.load(std::memory_order_relaxed)) continue;

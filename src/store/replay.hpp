@@ -19,7 +19,7 @@ class LookAhead {
  public:
   explicit LookAhead(Table& table) : table_(table) {}
 
-  // For i = 0, 1, ... `count` - 1, before the look-up of digest_at(i): the entry that was there, a guess, or null.
+  // For i = 0, 1, ... `count` - 1, before the look-up of *digest_at(i), if that is not null: the entry that was there, a guess, or null.
   template <class DigestAt>
   Entry* next(std::size_t count, std::size_t i, DigestAt&& digest_at) {
     if (i % kGroup == 0) {
@@ -28,15 +28,20 @@ class LookAhead {
         const std::size_t end = std::min(count, i + (ahead + 1) * kGroup);
         for (std::size_t j = begin; j < end; ++j) fn(j, guesses_[j % guesses_.size()]);
       };
-      const auto like_before = [&](std::size_t j) {
-        return j > 0 && digest_at(j) == digest_at(j - 1);
+      const auto is_like_before = [&](std::size_t j) {
+        const Digest* const before = j > 0 ? digest_at(j - 1) : nullptr;
+        return before != nullptr && *digest_at(j) == *before;
       };
       group(3, [&](std::size_t j, Entry*&) {
-        if (!like_before(j)) table_.prefetch_slot_alone(digest_at(j));
+        const Digest* const digest = digest_at(j);
+        if (digest != nullptr && !is_like_before(j)) table_.prefetch_slot_alone(*digest);
       });
       group(2, [&](std::size_t j, Entry*& guess) {
-        guess = like_before(j) ? guesses_[(j - 1) % guesses_.size()]
-                               : table_.prefetch_entry_alone(digest_at(j));
+        const Digest* const digest = digest_at(j);
+        guess = nullptr;
+        if (digest == nullptr) return;
+        guess = is_like_before(j) ? guesses_[(j - 1) % guesses_.size()]
+                                  : table_.prefetch_entry_alone(*digest);
       });
       group(1, [](std::size_t, Entry* guess) {
         if (guess != nullptr) guess->prefetch_rest();
@@ -67,7 +72,7 @@ class Replay {
   Replay(Table& table, bool lost_start, Share share = {})
       : table_(table), lost_start_(lost_start), share_(share) {}
 
-  // For i = 0, 1, ... `count` - 1, before the ith of some is applied: a guess at the entry of digest_at(i).
+  // For i = 0, 1, ... `count` - 1, before the ith of some is applied: a guess at the entry of *digest_at(i), which is null or of the share.
   template <class DigestAt>
   Entry* look_ahead(std::size_t count, std::size_t i, DigestAt&& digest_at) {
     return ahead_.next(count, i, digest_at);
