@@ -29,8 +29,9 @@ class ReadCache final : public SessionBackend {
     }
     const auto found = session_.get(key, value);
     if (!found) return found;
-    auto& kept = values_[copy(key)];
+    std::optional<std::string_view> kept;
     if (*found) kept = copy(value.view());
+    values_.emplace(copy(key), kept);
     return found;
   }
   Result<void> apply(std::span<const Change> changes,

@@ -66,9 +66,11 @@ void RequestState::drop_view() {
 
 void RequestState::rebase() {
   const std::shared_ptr<UpdateView> before = std::move(view_);
-  std::vector<Change> changes;  // they point into it
-  if (before != nullptr) changes = before->finish();
+  // The session may have gone: nobody may look at it, whatever comes.
+  if (before != nullptr) before->abandon();
   cache_.reset();
+  std::vector<Change> changes;  // they point into the view
+  if (before != nullptr) changes = before->finish();
   if (!changes.empty())
     static_cast<void>(view().apply(changes, std::nullopt));  // they were within limits before
 }
@@ -270,10 +272,10 @@ Result<void> RequestState::destroy() {
     tell(Event::Kind::ended);
   }
   if (session_ || had_cookie_) cookie_ = CookieIs::removed;
+  drop_view();
   session_.reset();
   sid_ = {};
   forget_browser();
-  drop_view();
   return {};
 }
 

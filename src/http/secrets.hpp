@@ -23,7 +23,7 @@ class Sid {
   std::string_view view() const { return {chars_.data(), size_}; }
 
  private:
-  std::array<char, kSidBytes> chars_;
+  std::array<char, kSidBytes> chars_{};
   std::size_t size_ = 0;
 };
 

@@ -153,7 +153,9 @@ std::optional<std::string_view> ChangePlan::value_after(std::size_t count, const
 }
 
 bool ChangePlan::are_distinct() const {
-  if (keys_named_ == Keys::distinct || changes_.size() <= 1) return true;
+  if (changes_.size() <= 1) return true;
+  // What a clear keeps is named by it, too.
+  if (keys_named_ == Keys::distinct) return changes_.front().kind != Change::Kind::clear;
   if (changes_.size() > kHints) return false;  // not worth the look
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     const std::string_view key = changes_[i].key;

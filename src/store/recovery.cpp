@@ -239,13 +239,14 @@ class Helper {
   }
 
  private:
+  // To the end, whatever is wrong: the reader waits for batches to come back.
   void run() {
-    try {
-      while (const auto batch = next()) {
-        if (!share_.apply(*batch)) return;
+    while (const auto batch = next()) {
+      try {
+        static_cast<void>(share_.apply(*batch));
+      } catch (...) {
+        fault_.note(std::current_exception());
       }
-    } catch (...) {
-      fault_.note(std::current_exception());
     }
   }
 

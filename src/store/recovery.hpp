@@ -2,7 +2,7 @@
 //
 // The records of some frames are a *batch*: those to come are fetched into the cache while others are applied. With a large log another
 // thread reads, checks and splits the next batches meanwhile, and some, the calling one among them, apply a share of the ids each.
-//   V1  What is wrong first in the log is what is reported, and each session sees its records in the order of the log; see
+//   V1  What is wrong first in the log is what is reported, unless something throws, and each session sees its records in the order of the log; see
 //       recovery_share.hpp.
 //   V2  What was read and not applied yet takes a few MiB, or what the largest frames take.
 #pragma once

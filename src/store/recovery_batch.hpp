@@ -28,6 +28,7 @@ class Batch {
   struct Frame {
     scf::SegmentNumber segment;
     scf::Offset at;
+    scf::Lsn first_lsn;
     Millis time = 0;
   };
   struct Item {
@@ -56,6 +57,7 @@ class Batch {
   std::uint64_t records() const { return records_; }
   std::size_t bytes() const { return used_; }
   bool empty() const { return frames_.empty(); }
+  scf::Lsn first_lsn() const { return frames_.front().first_lsn; }
   bool has_room_for(const scf::Frame& frame) const {
     return used_ + frame.payload.size() <= kBytes;
   }
@@ -69,7 +71,10 @@ class Batch {
     Item item{.record = {},
               .lsn = frame.header.first_lsn,
               .frame = static_cast<std::uint32_t>(frames_.size())};
-    frames_.push_back({.segment = segment, .at = frame.at, .time = frame.header.time});
+    frames_.push_back({.segment = segment,
+                       .at = frame.at,
+                       .first_lsn = frame.header.first_lsn,
+                       .time = frame.header.time});
     for (const scf::Record& record : frame.records) {
       item.record = record;
       item.record.data =

@@ -17,7 +17,12 @@ void FirstFault::note(scf::Lsn lsn, std::string where_and_what) {
 void FirstFault::note(std::exception_ptr thrown) {
   const MutexLock lock{mutex_};
   if (!thrown_) thrown_ = std::move(thrown);
-  give_up();
+  lsn_.store(0, std::memory_order_release);
+}
+
+void FirstFault::give_up() {
+  const MutexLock lock{mutex_};  // else a fault that is being noted would undo it
+  lsn_.store(0, std::memory_order_release);
 }
 
 Result<void> FirstFault::take() {
@@ -29,6 +34,7 @@ Result<void> FirstFault::take() {
 
 bool RecoveryShare::apply(Batch& batch) {
   if (batch.empty()) return true;
+  if (fault_.is_before(batch.first_lsn())) return false;
   if (!replay_) replay_.emplace(table_, batch.lost_start, share_);
   const auto& items = batch.share(share_.index);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -52,11 +58,12 @@ bool RecoveryShare::apply(Batch& batch) {
 
 std::optional<const char*> RecoveryShare::apply(Batch& batch, const Batch::Item& item,
                                                 Entry* guess) {
+  const Millis time = batch.frame(item).time;
   if (item.role == Batch::Item::Role::whole)
-    return replay_->apply(item.record, guess, item.lsn, batch.frame(item).time);
+    return replay_->apply(item.record, guess, item.lsn, time);
   Handover& handover = batch.handover(item);
   if (item.role == Batch::Item::Role::gives) {
-    const char* const wrong = replay_->give(item.record, guess, handover.entry);
+    const char* const wrong = replay_->give(item.record, guess, time, handover.entry);
     if (wrong == nullptr) handover.given.store(true, std::memory_order_release);
     return wrong;
   }
@@ -65,8 +72,10 @@ std::optional<const char*> RecoveryShare::apply(Batch& batch, const Batch::Item&
     if (fault_.is_before(item.lsn)) return std::nullopt;
     std::this_thread::yield();
   }
-  Entry* const entry = std::exchange(handover.entry, nullptr);
-  return entry != nullptr ? replay_->take(item.record.sid, *entry) : nullptr;
+  if (handover.entry == nullptr) return nullptr;
+  const char* const wrong = replay_->take(item.record.sid, *handover.entry);
+  if (wrong == nullptr) handover.entry = nullptr;  // else the batch lets it go
+  return wrong;
 }
 
 }  // namespace hybrid::store

@@ -1,6 +1,7 @@
 // Applies one share of the log's records to the table, beside the threads that apply the others.
 //   P1  A session is changed by one share at a time, in the order of the log: by the share of its id. A change of id hands it over.
-//   P2  What is reported is what is wrong first in the log: a share goes on until it is past what another has found.
+//   P2  What is reported is what is wrong first in the log, unless something throws: a share goes on until it is past what another has
+//       found.
 //   P3  Who waits for a session to be given waits for what the giver need not wait for: the log's order has no cycles.
 #pragma once
 
@@ -25,7 +26,7 @@ class FirstFault {
   void note(scf::Lsn lsn, std::string where_and_what);
   // By a thread that cannot go on.
   void note(std::exception_ptr thrown);
-  void give_up() { lsn_.store(0, std::memory_order_release); }
+  void give_up();
 
   // Once all have ended. Throws what was thrown.
   Result<void> take();

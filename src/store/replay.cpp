@@ -148,7 +148,8 @@ const char* Replay::change_id(const scf::Record& record, Entry* guess) HYBRID_NO
   return nullptr;
 }
 
-const char* Replay::give(const scf::Record& record, Entry* guess, Entry*& given) {
+const char* Replay::give(const scf::Record& record, Entry* guess, Millis time, Entry*& given) {
+  if (!is_time(time)) return "a time that cannot be";
   given = find(record.sid, guess);
   if (given == nullptr) return absent();
   ahead_.forget(*given);
@@ -157,9 +158,7 @@ const char* Replay::give(const scf::Record& record, Entry* guess, Entry*& given)
 }
 
 const char* Replay::take(const Digest& new_sid, Entry& given) {
-  if (table_.attach(given, new_sid)) return nullptr;
-  const EntryRef index_reference{&given};
-  return "it changes an id to one that lives";
+  return table_.attach(given, new_sid) ? nullptr : "it changes an id to one that lives";
 }
 
 const char* Replay::modify(const scf::Record& record, Entry* guess, Millis time) {

@@ -81,8 +81,8 @@ class Replay {
   const char* apply(const scf::Record& record, Entry* guess, scf::Lsn lsn, Millis time);
 
   // A change of an id to one of another share: takes the session out, `given`, which is null if it does not live, ...
-  const char* give(const scf::Record& record, Entry* guess, Entry*& given);
-  // ... and puts it into the other, as `new_sid`.
+  const char* give(const scf::Record& record, Entry* guess, Millis time, Entry*& given);
+  // ... and puts it into the other, as `new_sid`. If that is wrong it stays out, and the index's reference is the caller's.
   const char* take(const Digest& new_sid, Entry& given);
 
  private:

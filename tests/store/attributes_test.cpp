@@ -219,6 +219,26 @@ TEST(Attributes, OfAnErasedOneNothingComesBack) {
   EXPECT_EQ(session.expires_at().value(), std::nullopt);
 }
 
+TEST(Attributes, OfAnErasedOneNothingComesBackBesideKeysThatAreCleared) {
+  DrivenStore store;
+  Session session = store.load("a");
+  ASSERT_EQ(outcome(session.set("key", 1)), "fine");
+  ASSERT_EQ(outcome(session.set(Attribute::deadline, store.now() + 10s)), "fine");
+  ASSERT_EQ(outcome(session.set(Attribute::served, "before")), "fine");
+  ASSERT_EQ(outcome(session.update([](Session& v) -> Result<void> {
+              if (auto cleared = v.clear(); !cleared) return cleared;
+              if (auto set = v.set(Attribute::served, "after"); !set) return set;
+              return v.erase(Attribute::deadline);
+            })),
+            "fine");
+  EXPECT_EQ(session.expires_at().value(), std::nullopt);
+  store.reopen();
+  Session again = store.load("a");
+  EXPECT_EQ(again.expires_at().value(), std::nullopt);
+  EXPECT_EQ(again.get<std::string>(Attribute::served).value(), "after");
+  EXPECT_EQ(again.get<int>("key").value(), std::nullopt);
+}
+
 TEST(Attributes, NameTheSessionThatExpires) {
   DrivenStore store;
   ASSERT_EQ(outcome(store.load("a").set(Attribute::served, "name")), "fine");

@@ -465,6 +465,20 @@ TEST_P(Recovery, SaysWhereARecordIsThatMakesNoSense) {
   }
 }
 
+// However much of one session follows that nobody has to look at any more.
+TEST_P(Recovery, SaysWhereARecordIsThatMakesNoSenseInALargeLog) {
+  for (int session = 0; session < 4; ++session) {  // of all shares
+    Log log{std::size_t{24} << 20};
+    log.add(Op::create, sid(session));
+    const Lsn wrong = log.add(Op::create, sid(session));
+    const std::string data = change(ChangeKind::update, "key", std::string(1000, 'v'));
+    while (log.fits(data.size() + 100)) log.add(Op::modify, sid(session), data);
+    const Outcome outcome = recover(*log.close());
+    EXPECT_EQ(outcome.code, Errc::corrupt);
+    EXPECT_THAT(outcome.error, HasSubstr("record " + std::to_string(wrong.value) + ": "));
+  }
+}
+
 TEST_P(Recovery, SaysWhichOfManyIsTheFirst) {
   for (const int first : {10, 3000, 15'000}) {
     LogWith with;

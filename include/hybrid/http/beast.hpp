@@ -20,6 +20,7 @@
 #include <boost/beast/http.hpp>
 
 #include <concepts>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -46,13 +47,13 @@ inline constexpr bool is_awaitable = false;
 template <class T, class Executor>
 inline constexpr bool is_awaitable<boost::asio::awaitable<T, Executor>> = true;
 
-// Makes the response what is to be sent: with the cookie, or 503 if the changes could not be kept.
+// Puts the cookie into the response; or returns 503, to be sent instead, if the changes could not be kept.
 template <class Response>
-void finish(RequestSession& session, Response& response) {
+std::optional<Response> finish(RequestSession& session, Response& response) {
   const auto cookie = session.finish();
   if (cookie) {
     if (*cookie) response.insert(boost::beast::http::field::set_cookie, **cookie);
-    return;
+    return std::nullopt;
   }
   Response unavailable{boost::beast::http::status::service_unavailable, response.version()};
   if (const auto kept = session.give_up())
@@ -62,7 +63,7 @@ void finish(RequestSession& session, Response& response) {
   if constexpr (std::constructible_from<typename Response::body_type::value_type, const char*>)
     unavailable.body() = kUnavailableText;
   unavailable.prepare_payload();
-  response = std::move(unavailable);
+  return unavailable;
 }
 
 template <class Handler>
@@ -84,13 +85,13 @@ class BeastHandler {
   template <class Returned, class Message>
   Returned wait(const Message& message, RequestSession session) const {
     auto response = co_await handler_(message, session);
-    finish(session, response);
+    if (auto unavailable = finish(session, response)) co_return std::move(*unavailable);
     co_return response;
   }
   template <class Returned, class Message>
   Returned answer(const Message& message, RequestSession session) const {
     Returned response = handler_(message, session);
-    finish(session, response);
+    if (auto unavailable = finish(session, response)) return std::move(*unavailable);
     return response;
   }
 
