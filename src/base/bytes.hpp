@@ -56,12 +56,13 @@ constexpr std::size_t varint_bytes(std::uint64_t value) {
 inline std::string_view as_chars(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-// Of what is not empty. The last bytes tell apart what is counted up, without a call.
+inline ByteView as_bytes(std::string_view chars) { return std::as_bytes(std::span{chars}); }
+
+// Equal? Neither is empty. The last bytes tell apart what is counted up, without a call.
 inline bool is_same_key(std::string_view a, std::string_view b) {
   return a.size() == b.size() && a.back() == b.back() &&
          std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
-inline ByteView as_bytes(std::string_view chars) { return std::as_bytes(std::span{chars}); }
 
 inline bool all_zero(ByteView bytes) {
   return bytes.empty() || (bytes[0] == std::byte{0} &&
