@@ -4,7 +4,7 @@
 packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libisal-dev libmsgpack-cxx-dev)
 packages_for_examples=(libcpp-httplib-dev)
 packages_for_adapters=(libcpp-httplib-dev libboost-dev libpoco-dev)  # of hybrid::http
-packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev liblua5.1-0-dev lua-cjson lua-cjson-dev)
+packages_for_program=(libcli11-dev nlohmann-json3-dev libfmt-dev liblua5.1-0-dev liblzf-dev lua-cjson lua-cjson-dev)
 packages_to_test=(libgtest-dev libgmock-dev librapidcheck-dev python3 strace clang-format-19
   xfsprogs fiu-utils valgrind)
 packages_for_bench=(libbenchmark-dev)
@@ -15,7 +15,7 @@ packages_to_fuzz=(clang-19 libclang-rt-19-dev)
 # What only the whole test needs: session clients of other languages, a browser, a proxy, frameworks of docs/adapters.md.
 packages_for_clients=(chromium libasio-dev libhttp-parser-dev libpistache-dev librestinio-dev nginx-light golang-go golang-github-boj-redistore-dev golang-gopkg-redis.v5-dev libhiredis-dev
   php-cli php-predis php-redis python3-django python3-django-redis python3-django-redis-sessions
-  python3-flask-session python3-redis redis-tools ruby ruby-rack ruby-redis ruby-redis-rack ruby-webrick)
+  python3-flask-session python3-redis redis-server redis-tools ruby ruby-rack ruby-redis ruby-redis-rack ruby-webrick)
 # Those who have Node from elsewhere have npm with it, and Debian's would not go beside it.
 for name in node npm; do
   if ! command -v "$name" >/dev/null; then packages_for_clients+=("${name/%node/nodejs}"); fi

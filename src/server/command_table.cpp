@@ -75,6 +75,7 @@ constexpr Command kCommands[] = {
     // --- keys
     {"copy",        -3, kWrite | kAllKeys,        kTwoKeys,      copy,             "generic", "Copies a key"},
     {"del",         -2, kWrite,                   kAllArguments, del,              "generic", "Deletes keys"},
+    {"dump",         2, kRead,                    kOneKey,       dump,             "generic", "A key as RESTORE takes it"},
     {"exists",      -2, kRead | kFast,            kAllArguments, exists,           "generic", "How many of these exist"},
     {"expire",      -3, kWrite | kFast,           kOneKey,       expire,           "generic", "Lets a key expire in so many s"},
     {"expireat",    -3, kWrite | kFast,           kOneKey,       expireat,         "generic", "Lets a key expire at a time, in s"},
@@ -90,6 +91,7 @@ constexpr Command kCommands[] = {
     {"randomkey",    1, kRead,                    kNoKey,        randomkey,        "generic", "Some key"},
     {"rename",       3, kWrite,                   kTwoKeys,      rename,           "generic", "Gives a key another name"},
     {"renamenx",     3, kWrite | kFast,           kTwoKeys,      renamenx,         "generic", "Gives a key another name that nobody has"},
+    {"restore",     -4, kWrite,                   kOneKey,       restore,          "generic", "Makes a key of what DUMP gave"},
     {"scan",        -2, kRead,                    kNoKey,        scan,             "generic", "All keys, in parts"},
     {"touch",       -2, kRead | kFast,            kAllArguments, touch,            "generic", "Uses keys; how many of these exist"},
     {"ttl",          2, kRead | kFast,            kOneKey,       ttl,              "generic", "How long a key lives, in s"},

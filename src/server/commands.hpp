@@ -61,6 +61,7 @@ void sscan(Call& call);
 // --- key_commands.cpp
 void copy(Call& call);
 void del(Call& call);
+void dump(Call& call);
 void exists(Call& call);
 void expire(Call& call);
 void expireat(Call& call);
@@ -76,6 +77,7 @@ void pttl(Call& call);
 void randomkey(Call& call);
 void rename(Call& call);
 void renamenx(Call& call);
+void restore(Call& call);
 void scan(Call& call);
 void touch(Call& call);
 void ttl(Call& call);

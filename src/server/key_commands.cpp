@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "server/commands.hpp"
+#include "server/dump.hpp"
 #include "server/glob.hpp"
 #include "server/lifetime.hpp"
 #include "server/numbers.hpp"
@@ -49,10 +50,9 @@ void expire_at(Call& call, std::int64_t unit, bool absolute) {
   if (nx && (xx || gt || lt))
     refuse("ERR NX and XX, GT or LT options at the same time are not compatible");
   if (gt && lt) refuse("ERR GT and LT options at the same time are not compatible");
-  constexpr std::int64_t kTimeMax = 253'402'300'799'999;
   if (__builtin_mul_overflow(time, unit, &time)) invalid();
   if (!absolute && __builtin_add_overflow(time, now_ms(), &time)) invalid();
-  if (time > kTimeMax) invalid();
+  if (time > kDeadlineMax) invalid();
 
   const auto object = call.keys.find(call.key());
   if (!object) return call.reply.integer(0);
@@ -218,6 +218,95 @@ void copy(Call& call) {
   put_copy(call, *object, to);
   call.notify('g', "copy_to", to);
   call.reply.integer(1);
+}
+
+void dump(Call& call) {
+  const auto object = call.keys.find(call.key());
+  if (!object) return call.reply.null();
+  DumpedValue value{.type = object->type(), .text = {}, .fields = {}};
+  if (value.type == Type::string)
+    object->get_unnamed(value.text);
+  else
+    value.fields = object->fields();
+  call.reply.bulk(to_dump(value));
+}
+
+namespace {
+
+struct RestoreOptions {
+  bool replaces = false;
+  bool is_absolute = false;
+};
+
+// What says how it was used is checked, and not kept.
+RestoreOptions parse_restore(const Call& call) {
+  constexpr std::int64_t kFrequencyMax = 255;
+  RestoreOptions options;
+  bool has_idle_time = false;
+  bool has_frequency = false;
+  for (std::size_t i = 4; i < call.size(); ++i) {
+    const bool has_more = i + 1 < call.size();
+    if (is(call[i], "replace")) {
+      options.replaces = true;
+    } else if (is(call[i], "absttl")) {
+      options.is_absolute = true;
+    } else if (is(call[i], "idletime") && has_more && !has_frequency) {
+      has_idle_time = true;
+      if (integer_of(call[++i]) < 0) refuse("ERR Invalid IDLETIME value, must be >= 0");
+    } else if (is(call[i], "freq") && has_more && !has_idle_time) {
+      has_frequency = true;
+      const std::int64_t frequency = integer_of(call[++i]);
+      if (frequency < 0 || frequency > kFrequencyMax)
+        refuse("ERR Invalid FREQ value, must be >= 0 and <= 255");
+    } else {
+      refuse_syntax();
+    }
+  }
+  return options;
+}
+
+void add(const DumpedValue& value, Changes& changes) {
+  for (const auto& [field, text] : value.fields) {
+    check_field(field);
+    if (value.type == Type::set)
+      changes.add_member(field);
+    else
+      changes.set(field, text);
+  }
+  if (value.type == Type::string) changes.set_unnamed(value.text);
+}
+
+}  // namespace
+
+void restore(Call& call) {
+  const RestoreOptions options = parse_restore(call);
+  const Key key = call.key();
+  const auto object = call.keys.find(key);
+  if (object && !options.replaces) refuse("BUSYKEY Target key name already exists.");
+  std::int64_t deadline = integer_of(call[2]);
+  if (deadline < 0) refuse("ERR Invalid TTL value, must be >= 0");
+  const bool expires = deadline != 0;
+  const auto parsed = parse_dump(call[3]);
+  if (const auto* const error = std::get_if<DumpError>(&parsed)) {
+    refuse(*error == DumpError::checksum ? "ERR DUMP payload version or checksum are wrong"
+                                         : "ERR Bad data format");
+  }
+  const auto& value = std::get<DumpedValue>(parsed);
+  if (expires && !options.is_absolute && __builtin_add_overflow(deadline, now_ms(), &deadline))
+    deadline = kDeadlineMax;
+  if (expires && deadline <= now_ms()) {
+    if (object) remove_key(call, key, "del");
+    return call.ok();
+  }
+  if (object || may_write(call, key)) {
+    Changes changes;
+    add(value, changes);
+    if (expires)
+      changes.set_deadline(TimePoint{std::chrono::milliseconds{std::min(deadline, kDeadlineMax)}});
+    call.keys.replace(key, value.type, object, changes);
+    call.notify('g', "restore", key);
+  }
+  call.ok();
 }
 
 void scan(Call& call) {

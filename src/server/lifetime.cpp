@@ -9,18 +9,16 @@
 namespace hybrid::server {
 namespace {
 
-constexpr std::int64_t kTimeMax = 253'402'300'799'999;  // the year 9999, as the store has it
-
 [[noreturn]] void refuse_time(const Call& call) {
   refuse("ERR invalid expire time in '" + std::string{call.command.name} + "' command");
 }
 
 TimePoint deadline_of(const Call& call, std::string_view text, std::int64_t unit, bool absolute) {
   std::int64_t time = integer_of(text);
-  if (time <= 0 || time > kTimeMax / unit) refuse_time(call);
+  if (time <= 0 || time > kDeadlineMax / unit) refuse_time(call);
   time *= unit;
   if (!absolute) time += now_ms();
-  if (time > kTimeMax) refuse_time(call);
+  if (time > kDeadlineMax) refuse_time(call);
   return TimePoint{std::chrono::milliseconds{time}};
 }
 

@@ -12,6 +12,9 @@ namespace hybrid::server {
 
 std::int64_t now_ms();
 
+// The end of the year 9999, as the store has it, in ms.
+inline constexpr std::int64_t kDeadlineMax = 253'402'300'799'999;
+
 // EX, PX, EXAT or PXAT with its number.
 class LifetimeOption {
  public:

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""redis-cli and redis-benchmark."""
+"""redis-cli, redis-benchmark, and the way from Redis and back."""
 import csv
+import shutil
 import subprocess
+import tempfile
 
-from served import PASSWORD, SECONDS_MAX, ClientsTest, main, need, need_server
+from served import PASSWORD, SECONDS_MAX, ClientsTest, Program, free_port, main, need, need_server
 
 
 class Cli(ClientsTest):
@@ -61,6 +63,62 @@ class Cli(ClientsTest):
         self.kill_and_start_server()
         self.assertEqual(self.says("get", "a"), ["1"])
         self.assertTrue(590 < int(self.says("ttl", "a")[0]) <= 600)
+
+
+class Moving(ClientsTest):
+    """Keys of a Redis that runs, with what they hold and how long they live, by its own commands."""
+
+    def setUp(self):
+        if not shutil.which("redis-server"):
+            self.skipTest("there is no redis-server (Debian: redis-server)")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.port = free_port()
+        redis = Program("Redis", ["redis-server", "--bind", "127.0.0.1", "--port", self.port, "--save", "",
+                                  "--dir", folder.name])
+        self.addCleanup(redis.kill)
+        redis.wait_for("Ready to accept")
+
+    def call(self, port, *words, input=None):
+        environment = {"PATH": "/usr/bin:/bin"}
+        if port == self.server.port:
+            environment["REDISCLI_AUTH"] = PASSWORD
+        done = subprocess.run(["redis-cli", "-p", str(port), *words], input=input, capture_output=True,
+                              timeout=SECONDS_MAX, env=environment)
+        self.assertEqual((done.returncode, done.stderr), (0, b""), words)
+        return done.stdout.removesuffix(b"\n")
+
+    def expect_same(self, *questions):
+        """The same answers by both, but for their order. Each is a pair of requests: here, there."""
+        for here, there in questions:
+            answers = (self.call(self.server.port, *here.split()), self.call(self.port, *there.split()))
+            self.assertEqual(*(sorted(answer.splitlines()) for answer in answers), here)
+
+    def test_sessions_come_from_redis_and_go_back(self):
+        here, there = self.server.port, self.port
+        fields = [(f"field{number}", "x" * (number % 90)) for number in range(300)]
+        self.call(there, "set", "text", '{"user": "ada"}' * 20, "EX", "600")
+        self.call(there, "set", "number", "42")
+        self.call(there, "hset", "small", "user", "ada", "visits", "7")
+        self.call(there, "hset", "large", *(word for field in fields for word in field))
+        self.call(there, "sadd", "numbers", "1", "2", "70000")
+        self.call(there, "sadd", "names", "ada", "bob")
+        looks = {"text": "get", "number": "get", "small": "hgetall", "large": "hgetall", "numbers": "smembers",
+                 "names": "smembers"}
+
+        moved = self.call(there, "migrate", "127.0.0.1", str(here), "", "0", "5000", "COPY", "AUTH", PASSWORD,
+                          "KEYS", *looks)
+        self.assertEqual(moved, b"OK")
+        self.kill_and_start_server()
+        self.expect_same(*((f"{look} {key}",) * 2 for key, look in looks.items()))
+        self.assertTrue(590 < int(self.call(here, "ttl", "text")) <= 600)
+        self.assertEqual(self.call(here, "ttl", "large"), b"-1")
+
+        for key in looks:
+            payload = self.call(here, "dump", key)
+            self.assertEqual(self.call(there, "-x", "restore", f"back:{key}", "0", input=payload), b"OK")
+        self.expect_same(*((f"{look} {key}", f"{look} back:{key}") for key, look in looks.items()))
+        self.expect_same(*((f"type {key}", f"type back:{key}") for key in looks))
 
 
 class Benchmark(ClientsTest):
