@@ -22,7 +22,7 @@ std::unexpected<Error> finished() {
 static_assert(sizeof(UpdateView) <= 1000);
 
 std::vector<Change> UpdateView::finish() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   session_ = nullptr;
   std::vector<Change> changes;
   changes.reserve(pending_.size() + 1);
@@ -103,17 +103,17 @@ void UpdateView::clear() {
 }
 
 void UpdateView::abandon() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   session_ = nullptr;
 }
 
 std::string UpdateView::session_id() const {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   return session_ != nullptr ? session_->session_id() : std::string{};
 }
 
 Result<bool> UpdateView::get(std::string_view key, Buffer& value) {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (session_ == nullptr) return finished();
   if (const Pending* const pending = find(key)) {
     if (!pending->erased) value.assign(pending->value);
@@ -125,7 +125,7 @@ Result<bool> UpdateView::get(std::string_view key, Buffer& value) {
 
 Result<void> UpdateView::apply(std::span<const Change> changes,
                                std::optional<std::uint64_t> if_version) {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (session_ == nullptr) return finished();
   for (const Change& change : changes) {
     if (auto checked = check_change(change); !checked) return checked;
@@ -149,7 +149,7 @@ Result<void> UpdateView::update(
     const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) {
   // An update within an update: its own view over this one, so that its error drops its changes only.
   {
-    const MutexLock lock{mutex_};
+    const SmallMutexLock lock{mutex_};
     if (session_ == nullptr) return finished();
   }
   const auto inner = std::make_shared<UpdateView>(static_cast<SessionBackend&>(*this));
@@ -176,7 +176,7 @@ Result<std::vector<std::pair<std::string, std::string>>> UpdateView::merged() {
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> UpdateView::entries() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (session_ == nullptr) return finished();
   return merged();
 }
@@ -188,7 +188,7 @@ Result<std::uint64_t> UpdateView::version() {
 }
 
 Result<SessionInfo> UpdateView::info() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (session_ == nullptr) return finished();
   auto info = session_->info();
   if (!info) return info;
@@ -208,7 +208,7 @@ Result<void> UpdateView::destroy() {
 }
 
 Result<void> UpdateView::touch() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (session_ == nullptr) return finished();
   return session_->touch();
 }

@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/thread_annotations.hpp"
+#include "base/small_mutex.hpp"
 #include "hybrid/session.hpp"
 
 namespace hybrid {
@@ -57,7 +57,7 @@ class UpdateView final : public SessionBackend {
   Result<std::vector<std::pair<std::string, std::string>>> merged() HYBRID_REQUIRES(mutex_);
   Result<std::uint64_t> version() HYBRID_REQUIRES(mutex_);
 
-  mutable Mutex mutex_;
+  mutable SmallMutex mutex_;
   SessionBackend* session_ HYBRID_GUARDED_BY(mutex_);  // null once finished
   // What most updates need comes from here, without an allocation.
   std::array<std::byte, 720> first_;

@@ -89,7 +89,7 @@ static_assert(sizeof(RequestState) <= 1000);
 // --- From the cookies to the session
 
 void RequestState::open(std::string_view cookie_header) {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   const Options& options = *options_;
   CookieValues values{cookie_header, options.cookie.name};
   for (std::size_t tried = 0; tried < kCookiesTried; ++tried) {
@@ -162,13 +162,13 @@ Result<seconds> RequestState::max_age() const {
 // --- What a Session does
 
 std::string RequestState::session_id() const {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   return std::string{sid_.view()};
 }
 
 // That it is ours is asked after the read: what was read while it was is what we may see.
 Result<bool> RequestState::get(std::string_view key, Buffer& value) {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
   // Without changes there is nothing to look for in front of it.
   auto found = view_ != nullptr ? view_->get(key, value) : cache().get(key, value);
@@ -178,7 +178,7 @@ Result<bool> RequestState::get(std::string_view key, Buffer& value) {
 
 Result<void> RequestState::apply(std::span<const Change> changes,
                                  std::optional<std::uint64_t> if_version) {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
   if (if_version && session_) {
     // Only the store can tell.
@@ -195,7 +195,7 @@ Result<void> RequestState::update(
     const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) {
   const auto self = std::this_thread::get_id();
   {
-    const MutexLock lock{mutex_};
+    const SmallMutexLock lock{mutex_};
     if (auto checked = check(); !checked) return checked;
     if (updating_ == self) {
       return std::unexpected(
@@ -207,7 +207,7 @@ Result<void> RequestState::update(
   std::shared_ptr<SessionBackend> session;
   Sid sid;
   {
-    const MutexLock lock{mutex_};
+    const SmallMutexLock lock{mutex_};
     if (auto checked = check(); !checked) return checked;
     if (auto committed = commit(Make::if_needed, Renew::no); !committed) return committed;
     updating_ = self;
@@ -222,7 +222,7 @@ Result<void> RequestState::update(
   struct Ended {
     RequestState& state;
     ~Ended() {
-      const MutexLock lock{state.mutex_};
+      const SmallMutexLock lock{state.mutex_};
       state.updating_ = {};
       // What others have set meanwhile stays.
       if (state.session_ && !state.finished_) state.rebase();
@@ -231,7 +231,7 @@ Result<void> RequestState::update(
   if (session == nullptr) {
     // Nobody else can change it.
     if (auto updated = nothing->update(fn); !updated) return updated;
-    const MutexLock lock{mutex_};
+    const SmallMutexLock lock{mutex_};
     return options_->commit == Commit::at_once ? commit(Make::if_needed, Renew::no)
                                                : Result<void>{};
   }
@@ -242,7 +242,7 @@ Result<void> RequestState::update(
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> RequestState::entries() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
   auto entries = view().entries();
   if (!is_ours()) return has_new_id();
@@ -250,7 +250,7 @@ Result<std::vector<std::pair<std::string, std::string>>> RequestState::entries()
 }
 
 Result<SessionInfo> RequestState::info() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
   auto info = view().info();
   if (!is_ours()) return has_new_id();
@@ -258,13 +258,13 @@ Result<SessionInfo> RequestState::info() {
 }
 
 Result<void> RequestState::touch() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
   return view().touch();
 }
 
 Result<void> RequestState::destroy() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
   if (session_) {
     // Whatever its id is by now.
@@ -282,7 +282,7 @@ Result<void> RequestState::destroy() {
 // --- What a session of a browser does beside
 
 bool RequestState::is_there() const {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   return session_.has_value();
 }
 
@@ -302,7 +302,7 @@ void RequestState::begin_anew() {
 }
 
 Result<void> RequestState::renew() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
   if (session_) {
     const Sid new_sid{make_session_id()};
@@ -326,7 +326,7 @@ Result<void> RequestState::remember(seconds duration) {
     return std::unexpected(
         Error{Errc::invalid_argument, "a browser is remembered for 0 seconds to 400 days"});
   }
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return checked;
   is_forgotten_ = duration.count() == 0 && (is_forgotten_ || remembered_.count() > 0);
   remembered_ = duration;
@@ -336,7 +336,7 @@ Result<void> RequestState::remember(seconds duration) {
 }
 
 Result<std::string> RequestState::csrf_token() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
   if (!is_ours()) return has_new_id();
   if (!session_) {
@@ -346,7 +346,7 @@ Result<std::string> RequestState::csrf_token() {
 }
 
 bool RequestState::csrf_ok(std::string_view token) const {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (!check()) return false;
   if (session_ && is_csrf_token(token, sid_.view()) && is_ours()) return true;
   tell(Event::Kind::forged_form);
@@ -429,7 +429,7 @@ void RequestState::add_renewal(const Renewal& renewal, std::vector<Change>& chan
 }
 
 Result<std::optional<std::string>> RequestState::finish() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
   if (view_ == nullptr && !renewal_is_due_ && cookie_ == CookieIs::kept) {  // it was read at most
     finished_ = true;
@@ -447,7 +447,7 @@ Result<std::optional<std::string>> RequestState::finish() {
 }
 
 std::optional<std::string> RequestState::give_up() {
-  const MutexLock lock{mutex_};
+  const SmallMutexLock lock{mutex_};
   if (std::exchange(finished_, true)) return std::nullopt;
   drop_view();
   const auto cookie = this->cookie();

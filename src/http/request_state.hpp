@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "base/thread.hpp"
-#include "base/thread_annotations.hpp"
+#include "base/small_mutex.hpp"
 #include "base/update_view.hpp"
 #include "http/read_cache.hpp"
 #include "http/secrets.hpp"
@@ -99,7 +99,7 @@ class RequestState final : public SessionBackend {
   const bool is_secure_;
 
   Mutex update_mutex_;  // taken before mutex_, and held while update() calls its function
-  mutable Mutex mutex_;
+  mutable SmallMutex mutex_;
   std::optional<Error> broken_ HYBRID_GUARDED_BY(mutex_);  // the store could not be asked
   std::thread::id updating_ HYBRID_GUARDED_BY(mutex_);     // the thread whose update() it is
   bool finished_ HYBRID_GUARDED_BY(mutex_) = false;
