@@ -2,7 +2,8 @@
 // Rival: std::unordered_map of std::unordered_map. Both in memory only, so that all that is resident is the sessions'.
 //   bench_memory [--sessions N] [--small N]
 // *grown*: N sessions of 8 keys x 100 bytes; then 10 rounds that give every value another length, 60 to 180 bytes, and replace half
-// of the sessions. *small*: so many of 2 keys x 20 bytes (10,000,000), by hybrid only. Payload: the id, keys and values.
+// of the sessions. *small*: so many of 2 keys x 20 bytes (10,000,000), and a tenth as many without any, by hybrid only. Payload: the
+// id, keys and values.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +49,7 @@ const std::string& key(std::size_t k) {
 class Hybrid {
  public:
   static constexpr const char* kName = "hybrid";
+  void create(const std::string& sid) { sure(store_->load(sid)); }
   void set(const std::string& sid, std::size_t k, const std::string& value) {
     sure(sure(store_->load(sid)).set(key(k), value));
   }
@@ -120,14 +122,15 @@ void grow(std::size_t sessions) {
   ::_exit(0);
 }
 
-void many_small(std::size_t sessions) {
+void many_small(std::size_t sessions, std::size_t keys) {
   const std::size_t before = resident_bytes();
   Hybrid store;
   for (std::size_t i = 0; i < sessions; ++i) {
-    for (std::size_t k = 0; k < 2; ++k) store.set(sid_of(i), k, std::string(20, 'v'));
+    store.create(sid_of(i));
+    for (std::size_t k = 0; k < keys; ++k) store.set(sid_of(i), k, std::string(20, 'v'));
   }
   const auto bytes = static_cast<double>(resident_bytes() - before);
-  std::printf("%-8s %zu small ones take %.2f GB, %.0f bytes each\n", "hybrid", sessions,
+  std::printf("%-8s %zu of %zu keys take %.2f GB, %.0f bytes each\n", "hybrid", sessions, keys,
               bytes / 1e9, bytes / static_cast<double>(sessions));
   std::fflush(stdout);
   ::_exit(0);
@@ -161,5 +164,6 @@ int main(int argc, char** argv) {
   std::printf("%-8s %-24s %10s %10s %8s\n", "", "bytes a session", "resident", "payload", "ratio");
   apart([&] { grow<Hybrid>(sessions); });
   apart([&] { grow<StdMaps>(sessions); });
-  apart([&] { many_small(small); });
+  apart([&] { many_small(small, 2); });
+  apart([&] { many_small(small / 10, 0); });
 }

@@ -175,24 +175,48 @@ std::string image_record(const Digest& sid, const Image& image) {
 
 std::optional<Image> parse_image(ByteView data) {
   Image image;
+  if (!parse_image(data, image)) return std::nullopt;
+  return image;
+}
+
+namespace {
+
+bool are_distinct(std::span<const std::pair<std::string_view, std::string_view>> entries) {
+  constexpr std::size_t kComparedMax = 32;  // each with all others
+  if (entries.size() > kComparedMax) {
+    std::unordered_set<std::string_view> keys(entries.size());
+    return std::ranges::all_of(entries,
+                               [&](const auto& entry) { return keys.insert(entry.first).second; });
+  }
+  for (std::size_t i = 1; i < entries.size(); ++i) {
+    const auto is_same = [&](const auto& other) {
+      return is_same_key(other.first, entries[i].first);
+    };
+    if (std::ranges::any_of(entries.first(i), is_same)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool parse_image(ByteView data, Image& image) {
+  image.entries.clear();
   unsigned seen = 0;  // bit `tag`
-  std::unordered_set<std::string_view> keys;
   ByteReader in{data};
   while (!in.at_end()) {
     const auto tag = in.integer<std::uint8_t>();
     const auto bytes = in.sized();
-    if (!tag || !bytes) return std::nullopt;
+    if (!tag || !bytes) return false;
     ByteReader field{*bytes};
     if (*tag == static_cast<std::uint8_t>(ImageTag::entry)) {
       const auto key = field.sized();
-      if (!key || key->empty() || field.at_end()) return std::nullopt;
-      if (!keys.insert(as_chars(*key)).second) return std::nullopt;
+      if (!key || key->empty() || field.at_end()) return false;
       image.entries.emplace_back(as_chars(*key), as_chars(*field.take(field.remaining())));
       continue;
     }
     const auto number = field.integer<std::uint64_t>();
     const unsigned bit = 1U << (*tag & 7U);
-    if (!number || !field.at_end() || (seen & bit) != 0) return std::nullopt;
+    if (!number || !field.at_end() || (seen & bit) != 0) return false;
     seen |= bit;
     switch (*tag) {
       case static_cast<std::uint8_t>(ImageTag::created):
@@ -202,12 +226,11 @@ std::optional<Image> parse_image(ByteView data) {
         image.last_access = static_cast<Millis>(*number);
         break;
       case static_cast<std::uint8_t>(ImageTag::version): image.version = *number; break;
-      default: return std::nullopt;
+      default: return false;
     }
   }
   constexpr unsigned kAll = 1U << 1 | 1U << 2 | 1U << 3;
-  if (seen != kAll) return std::nullopt;
-  return image;
+  return seen == kAll && are_distinct(image.entries);
 }
 
 std::optional<Digest> parse_new_sid(ByteView data) {

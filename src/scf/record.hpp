@@ -69,6 +69,8 @@ struct Image {
 };
 
 std::optional<Image> parse_image(ByteView data);
+// The same into memory that is there already; false if malformed.
+bool parse_image(ByteView data, Image& image);
 
 // A create record with an image, written entry by entry into memory of its exact size: a session may be too large for one
 // more copy of it.

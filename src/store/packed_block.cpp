@@ -215,6 +215,10 @@ void PackedBlock::rebuild(std::size_t bytes, std::size_t keys) {
   *this = std::move(rebuilt);
 }
 
+void PackedBlock::add(std::string_view key, std::string_view value) {
+  add(tag_of(key), key, value);
+}
+
 void PackedBlock::add(std::uint32_t tag, std::string_view key, std::string_view value) {
   add_slot(tag, add_entry(key, value));
   header().content_bytes += static_cast<std::uint32_t>(key.size() + value.size());

@@ -62,6 +62,7 @@ class PackedBlock {
   // Puts into such a block what is in this one, but for what `hints` are of.
   void copy_to(PackedBlock& successor, std::span<const Hint> hints) const;
   // A key that is absent, and there is room.
+  void add(std::string_view key, std::string_view value);
   void add(std::string_view key, std::string_view value, Hint hint) { add(hint.tag, key, value); }
   // The same, if there is room; else false, and nothing changed.
   bool try_set(std::string_view key, std::string_view value);

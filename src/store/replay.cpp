@@ -110,19 +110,18 @@ void Replay::remove(Entry& entry) {
 const char* Replay::create(const scf::Record& record, Entry* guess, scf::Lsn lsn, Millis time) {
   if (record.data.empty())
     return add(record.sid, lsn, time) != nullptr ? nullptr : "it creates a session that lives";
-  const auto image = scf::parse_image(record.data);
-  if (!image) return "a malformed image";
-  if (!is_time(image->created) || !is_time(image->last_access)) return "a time that cannot be";
+  if (!scf::parse_image(record.data, image_)) return "a malformed image";
+  if (!is_time(image_.created) || !is_time(image_.last_access)) return "a time that cannot be";
   if (Entry* const before = find(record.sid, guess)) remove(*before);
   Entry& entry = *add(record.sid, lsn, time);
-  entry.set_times(image->created, image->last_access);
-  entry.rest().version = image->version;
+  entry.set_times(image_.created, image_.last_access);
+  entry.rest().version = image_.version;
   std::size_t bytes = 0;
-  for (const auto& [key, value] : image->entries)
+  for (const auto& [key, value] : image_.entries)
     bytes += PackedBlock::entry_bytes(key.size(), value.size());
   table_.change_block(entry, [&](PackedBlock& block) {
-    block.reserve(bytes, image->entries.size());
-    for (const auto& [key, value] : image->entries) block.set(key, value);
+    block.reserve(bytes, image_.entries.size());
+    for (const auto& [key, value] : image_.entries) block.add(key, value);
   });
   return conclude(entry, true);
 }

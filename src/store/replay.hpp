@@ -100,7 +100,9 @@ class Replay {
   const bool lost_start_;
   const Share share_;
   LookAhead ahead_{table_};
-  std::vector<scf::ChangeView> changes_;  // of the record that is being applied
+  // Of the record that is being applied.
+  std::vector<scf::ChangeView> changes_;
+  scf::Image image_;
 };
 
 }  // namespace hybrid::store

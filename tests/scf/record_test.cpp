@@ -278,6 +278,23 @@ TEST(Images, AreRefusedWhenMalformed) {
     EXPECT_FALSE(parse_image(as_bytes(bytes)).has_value()) << name;
 }
 
+TEST(Images, AreRefusedWhenAKeyIsThereTwice) {
+  for (const int keys : {2, 3, 31, 32, 33, 100}) {
+    const std::string head = image_data({.created = 1, .last_access = 2, .version = 3});
+    const auto entry = [](int key) {
+      return std::string{4, 4, 2, 'k', static_cast<char>(key), 'v'};
+    };
+    std::string once = head;
+    for (int key = 1; key <= keys; ++key) once += entry(key);
+    ASSERT_TRUE(parse_image(as_bytes(once)).has_value()) << keys;
+    for (const int again : {1, keys / 2, keys}) {
+      std::string twice = once;
+      twice += entry(again);
+      EXPECT_FALSE(parse_image(as_bytes(twice)).has_value()) << keys << ' ' << again;
+    }
+  }
+}
+
 // --- New ids and touches
 
 RC_GTEST_PROP(NewSids, ReadBack, ()) {
