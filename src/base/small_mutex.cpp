@@ -22,31 +22,34 @@ ThreadNumbers& thread_numbers() {
   return *numbers;
 }
 
-struct ThreadNumber {
-  std::uint32_t value;
+std::uint32_t take_number() {
+  ThreadNumbers& numbers = thread_numbers();
+  const std::lock_guard lock{numbers.mutex};
+  if (numbers.free.empty()) return numbers.next++;
+  const std::uint32_t number = numbers.free.back();
+  numbers.free.pop_back();
+  return number;
+}
 
-  ThreadNumber() {
+constinit thread_local std::uint32_t number = 0;  // 0: none
+
+struct GivesBack {
+  ~GivesBack() {
     ThreadNumbers& numbers = thread_numbers();
     const std::lock_guard lock{numbers.mutex};
-    if (numbers.free.empty()) {
-      value = numbers.next++;
-    } else {
-      value = numbers.free.back();
-      numbers.free.pop_back();
-    }
-  }
-  ~ThreadNumber() {
-    ThreadNumbers& numbers = thread_numbers();
-    const std::lock_guard lock{numbers.mutex};
-    numbers.free.push_back(value);
+    numbers.free.push_back(number);
+    number = 0;  // who locks after this, at the thread's very end, gets one that is not given back
   }
 };
 
 }  // namespace
 
 std::uint32_t this_thread_number() {
-  thread_local const ThreadNumber number;
-  return number.value;
+  if (number == 0) {
+    number = take_number();
+    thread_local GivesBack gives_back;
+  }
+  return number;
 }
 
 void SmallMutex::lock_slow(std::uint32_t mine) {

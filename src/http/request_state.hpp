@@ -18,8 +18,8 @@
 #include <tuple>
 #include <vector>
 
-#include "base/thread.hpp"
 #include "base/small_mutex.hpp"
+#include "base/thread.hpp"
 #include "base/update_view.hpp"
 #include "http/read_cache.hpp"
 #include "http/secrets.hpp"

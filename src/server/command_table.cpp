@@ -92,6 +92,7 @@ constexpr Command kCommands[] = {
     {"rename",       3, kWrite,                   kTwoKeys,      rename,           "generic", "Gives a key another name"},
     {"renamenx",     3, kWrite | kFast,           kTwoKeys,      renamenx,         "generic", "Gives a key another name that nobody has"},
     {"restore",     -4, kWrite,                   kOneKey,       restore,          "generic", "Makes a key of what DUMP gave"},
+    {"restore-asking", -4, kWrite,                kOneKey,       restore,          "generic", "RESTORE, as MIGRATE of a cluster calls it"},
     {"scan",        -2, kRead,                    kNoKey,        scan,             "generic", "All keys, in parts"},
     {"touch",       -2, kRead | kFast,            kAllArguments, touch,            "generic", "Uses keys; how many of these exist"},
     {"ttl",          2, kRead | kFast,            kOneKey,       ttl,              "generic", "How long a key lives, in s"},

@@ -95,10 +95,8 @@ std::string characters(ByteReader& in, std::uint64_t bytes) {
 class Elements {
  public:
   void add(std::string element) {
-    // As many as a command may have arguments.
-    constexpr std::size_t kCountMax = std::size_t{1} << 20;
     bytes_ += element.size();
-    if (bytes_ > kSessionBytesMax || all_.size() == kCountMax) throw Malformed{};
+    if (bytes_ > kSessionBytesMax || all_.size() == kElementsMax) throw Malformed{};
     all_.push_back(std::move(element));
   }
   DumpedValue as_set() {
@@ -171,7 +169,7 @@ Elements integers_of_intset(const std::string& packed) {
   ByteReader in{as_bytes(packed)};
   const auto width = integer<std::uint32_t>(in);
   const auto count = integer<std::uint32_t>(in);
-  if (width == 0 || in.remaining() != std::uint64_t{width} * count) throw Malformed{};
+  if (in.remaining() != std::uint64_t{width} * count) throw Malformed{};
   Elements integers;
   while (!in.at_end()) {
     switch (width) {

@@ -29,8 +29,10 @@ std::string to_dump(const DumpedValue& value);
 
 enum class DumpError : std::uint8_t {
   checksum,  // it is not what DUMP gave
-  format,    // it is no string, hash or set, or larger than any session
+  format,  // it is no string, hash or set, or it is larger than any session, or of more elements than that
 };
+// Members, or fields and values.
+inline constexpr std::size_t kElementsMax = std::size_t{1} << 20;
 std::variant<DumpedValue, DumpError> parse_dump(std::string_view payload);
 
 }  // namespace hybrid::server

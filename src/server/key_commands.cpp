@@ -224,10 +224,17 @@ void dump(Call& call) {
   const auto object = call.keys.find(call.key());
   if (!object) return call.reply.null();
   DumpedValue value{.type = object->type(), .text = {}, .fields = {}};
-  if (value.type == Type::string)
+  if (value.type == Type::string) {
     object->get_unnamed(value.text);
-  else
+  } else {
+    // A C++ program may have made a session without keys, or with some of the same text: Redis takes neither.
     value.fields = object->fields();
+    if (value.fields.empty()) return call.reply.null();
+    const auto field_of = [](const auto& field) -> std::string_view { return field.first; };
+    std::ranges::stable_sort(value.fields, {}, field_of);
+    const auto same = std::ranges::unique(value.fields, {}, field_of);
+    value.fields.erase(same.begin(), same.end());
+  }
   call.reply.bulk(to_dump(value));
 }
 

@@ -72,6 +72,28 @@ TEST(SmallMutex, WakesAThreadThatSleepsOnIt) {
   }
 }
 
+// Its number has gone back, and the next thread gets it.
+TEST(SmallMutex, OfAThreadThatIsAlmostOverIsNobodyElses) {
+  static std::uint32_t mine = 0;
+  static std::uint32_t of_another = 0;
+  struct LastToGo {
+    bool is_made = true;
+    ~LastToGo() {
+      SmallMutex mutex;
+      const SmallMutexLock lock{mutex};
+      std::jthread{[] { of_another = this_thread_number(); }}.join();
+      mine = this_thread_number();
+    }
+  };
+  std::jthread{[] {
+    thread_local LastToGo made_first;
+    EXPECT_TRUE(made_first.is_made);
+    EXPECT_NE(this_thread_number(), 0U);
+  }}.join();
+  EXPECT_NE(of_another, 0U);
+  EXPECT_NE(mine, of_another);
+}
+
 TEST(SmallMutex, TriesWithoutWaiting) {
   SmallMutex mutex;
   ASSERT_TRUE(mutex.try_lock());

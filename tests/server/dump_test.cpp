@@ -232,14 +232,39 @@ TEST(Dump, RefusesWhatIsNoStringHashOrSet) {
     EXPECT_TRUE(is_refused_for(DumpError::format, sealed(body))) << ::testing::PrintToString(body);
 }
 
-// A kilobyte that says that it is more than a session holds.
+void append_length(std::string& out, std::size_t length) {
+  out += '\x80';
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(length >> shift);
+}
+
+// A string of one letter, compressed: so many times 264 of them, and one.
+std::string compressed(std::size_t times) {
+  std::string packed{"\x00x"sv};
+  for (std::size_t i = 0; i < times; ++i) packed += "\xe0\xff\x00"sv;
+  std::string out{"\xc3"};
+  append_length(out, packed.size());
+  append_length(out, 264 * times + 1);
+  return out + packed;
+}
+
 TEST(Dump, RefusesWhatIsCompressedBeyondASession) {
-  std::string body{"\x00\xc3\x02\x80\x08\x00\x00\x00\x00x"sv};
-  EXPECT_TRUE(is_refused_for(DumpError::format, sealed(body)));
-  // One that does is made of what stays small: a thousand of 264 bytes.
-  std::string fields{"\x02\x43\xe8"sv};
-  for (int i = 0; i < 1000; ++i) fields += "\xc3\x05\x41\x08\x00x\xe0\xfe\x00"sv;
-  EXPECT_EQ(parsed(sealed(fields)).fields.size(), 1000U);
+  const std::size_t times = kSessionBytesMax / 264;
+  EXPECT_EQ(parsed(sealed("\x00"s + compressed(times - 1))).text.size(), 264 * (times - 1) + 1);
+  EXPECT_TRUE(is_refused_for(DumpError::format, sealed("\x00"s + compressed(times + 1))));
+  // Each is smaller, but not all.
+  const std::string half = compressed(times / 2 - 1);
+  EXPECT_EQ(parsed(sealed("\x02\x02" + half + half)).fields.size(), 2U);
+  EXPECT_TRUE(is_refused_for(DumpError::format, sealed("\x02\x03" + half + half + half)));
+}
+
+TEST(Dump, RefusesMoreElementsThanItTakes) {
+  const auto empty_members = [](std::size_t count) {
+    std::string body{"\x02"};
+    append_length(body, count);
+    return sealed(body + std::string(count, '\0'));
+  };
+  EXPECT_EQ(parsed(empty_members(kElementsMax)).fields.size(), kElementsMax);
+  EXPECT_TRUE(is_refused_for(DumpError::format, empty_members(kElementsMax + 1)));
 }
 
 RC_GTEST_PROP(Dump, WhatItGivesItTakes, ()) {
@@ -324,14 +349,78 @@ TEST(Restore, TakesWhatRedisTakes) {
 }
 
 TEST(Restore, DoesNotBringBackAProtectedKey) {
-  ServedStore served{{.buried = {.prefixes = {"sess:"}}}};
+  using Then = server::BuriedKeys::Then;
+  for (const Then then : {Then::refuse, Then::ignore}) {
+    ServedStore served{{.buried = {.prefixes = {"sess:"}, .then = then}}};
+    TestClient client = served.client();
+    const std::string payload = to_dump({.type = Type::string, .text = "1", .fields = {}});
+    EXPECT_EQ(restore(client, "sess:a", "0", payload), "OK");
+    EXPECT_EQ(client("DEL sess:a"), "1");
+    EXPECT_EQ(restore(client, "sess:a", "0", payload),
+              then == Then::ignore
+                  ? "OK"
+                  : "ERR the session was deleted a short while ago (see --protect-prefix)");
+    EXPECT_EQ(client("EXISTS sess:a"), "0");
+  }
+}
+
+TEST(Restore, IsAChangeAsAnyOther) {
+  ServedStore served;
   TestClient client = served.client();
-  const std::string payload = to_dump({.type = Type::string, .text = "1", .fields = {}});
-  EXPECT_EQ(restore(client, "sess:a", "0", payload), "OK");
-  EXPECT_EQ(client("DEL sess:a"), "1");
-  EXPECT_THAT(restore(client, "sess:a", "0", payload),
-              ::testing::StartsWith("ERR the session was deleted a short while ago"));
-  EXPECT_EQ(client("EXISTS sess:a"), "0");
+  TestClient listener = served.client();
+  EXPECT_EQ(client("CONFIG SET notify-keyspace-events Eg"), "OK");
+  listener("SUBSCRIBE __keyevent@1__:restore __keyevent@1__:del");
+  listener.reply();
+  const std::string payload =
+      to_dump({.type = Type::hash, .text = {}, .fields = {{"a", "1"}, {"b", "2"}}});
+  EXPECT_EQ(client("SELECT 1"), "OK");
+  EXPECT_EQ(client("MULTI"), "OK");
+  EXPECT_EQ(restore(client, "k", "0", payload), "QUEUED");
+  EXPECT_EQ(client("HGET k b"), "QUEUED");
+  EXPECT_EQ(restore(client, "k", "0", payload), "QUEUED");
+  EXPECT_EQ(client("EXEC"), "[OK, \"2\", BUSYKEY Target key name already exists.]");
+  EXPECT_EQ(listener.reply(), "[\"message\", \"__keyevent@1__:restore\", \"k\"]");
+  EXPECT_EQ(restore(client, "k", "1", payload, {"ABSTTL", "REPLACE"}), "OK");
+  EXPECT_EQ(listener.reply(), "[\"message\", \"__keyevent@1__:del\", \"k\"]");
+  EXPECT_EQ(client("SELECT 0"), "OK");
+  EXPECT_EQ(client("EXISTS k"), "0");
+}
+
+TEST(Restore, KeepsTheLimitsOfSessions) {
+  ServedStore served;
+  TestClient client = served.client();
+  const std::string long_field(65537, 'f');
+  EXPECT_EQ(restore(client, "k", "0",
+                    to_dump({.type = Type::hash, .text = {}, .fields = {{long_field, "1"}}})),
+            "ERR the field is longer than 64 KiB");
+  EXPECT_THAT(restore(client, "k", "0", sealed("\x00"s + compressed(70'000))),
+              ::testing::StartsWith("ERR "));
+  EXPECT_EQ(client("EXISTS k"), "0");
+  // The last of two counts.
+  EXPECT_EQ(restore(client, "k", "0",
+                    sealed("\x04\x02\x01"
+                           "a\x01"
+                           "1\x01"
+                           "a\x01"
+                           "2"sv)),
+            "OK");
+  EXPECT_EQ(client("HGETALL k"), "[\"a\", \"2\"]");
+}
+
+TEST(Restore, TakesWhatACppProgramMadeAndItsDumpGave) {
+  ServedStore served;
+  TestClient client = served.client();
+  Session session = served.store().load("k").value();
+  EXPECT_EQ(client("DUMP k"), "(nil)");  // a hash of no fields is none to Redis
+  ASSERT_TRUE(session.set(1, 10).has_value());
+  ASSERT_TRUE(session.set("1", 20).has_value());
+  ASSERT_TRUE(session.set("b", true).has_value());
+  const std::string dump = client("DUMP k");
+  const DumpedValue value = parsed(std::string_view{dump}.substr(1, dump.size() - 2));
+  EXPECT_EQ(value.type, Type::hash);
+  ASSERT_EQ(value.fields.size(), 2U);
+  EXPECT_EQ(value.fields[0].first, "1");
+  EXPECT_EQ(value.fields[1], (std::pair<std::string, std::string>{"b", "1"}));
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ struct Options {
   /// Choose `at_once` where a handler runs long and others should see its changes meanwhile.
   Commit commit = Commit::at_end;
 
-  /// Called by the request's thread; must not throw.
+  /// Called by the request's thread, from within a call of its session: must not throw, nor call the session.
   std::function<void(const Event&)> on_event{};
 };
 
