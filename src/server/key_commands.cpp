@@ -231,7 +231,7 @@ void dump(Call& call) {
     value.fields = object->fields();
     if (value.fields.empty()) return call.reply.null();
     const auto field_of = [](const auto& field) -> std::string_view { return field.first; };
-    std::ranges::stable_sort(value.fields, {}, field_of);
+    std::ranges::sort(value.fields);
     const auto same = std::ranges::unique(value.fields, {}, field_of);
     value.fields.erase(same.begin(), same.end());
   }
