@@ -29,7 +29,7 @@ using Ticks = std::chrono::steady_clock;
 
 constexpr std::size_t kKeys = 8;
 constexpr std::size_t kValueBytes = 100;
-constexpr std::size_t kFresh = 100'000;
+constexpr std::size_t kFresh = 100'000;  // new ids a call
 
 struct Call {
   std::string name;
@@ -186,8 +186,8 @@ class Bench {
   std::vector<std::string> keys_;
   std::vector<std::string> sids_;
   std::vector<std::string> created_;
-  std::size_t destroyed_ =
-      0;  // of created_, whose ids stay: malloc() would put them together in the midst of another call
+  // Of created_, whose ids stay: malloc() would put freed ones together in the midst of another call.
+  std::size_t destroyed_ = 0;
   std::vector<std::string> fresh_;
   std::vector<Session> held_;
   std::string value_ = std::string(kValueBytes, 'v');

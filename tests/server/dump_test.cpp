@@ -343,6 +343,10 @@ TEST(Restore, TakesWhatRedisTakes) {
   EXPECT_EQ(client("EXISTS n"), "0");
   EXPECT_EQ(client("GET k"), "\"1\"");
 
+  // As MIGRATE of a cluster's node calls it.
+  EXPECT_EQ(client({"RESTORE-ASKING", "k", "0", payload, "REPLACE"}), "OK");
+  EXPECT_EQ(client("TTL k"), "-1");
+
   // Its time is over: what was there goes, and nothing comes.
   EXPECT_EQ(restore(client, "k", "1", payload, {"ABSTTL", "REPLACE"}), "OK");
   EXPECT_EQ(client("EXISTS k"), "0");
