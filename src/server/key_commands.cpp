@@ -301,6 +301,7 @@ void restore(Call& call) {
   const auto& value = std::get<DumpedValue>(parsed);
   if (expires && !options.is_absolute && __builtin_add_overflow(deadline, now_ms(), &deadline))
     deadline = kDeadlineMax;
+  deadline = std::min(deadline, kDeadlineMax);
   if (expires && deadline <= now_ms()) {
     if (object) remove_key(call, key, "del");
     return call.ok();
@@ -308,8 +309,7 @@ void restore(Call& call) {
   if (object || may_write(call, key)) {
     Changes changes;
     add(value, changes);
-    if (expires)
-      changes.set_deadline(TimePoint{std::chrono::milliseconds{std::min(deadline, kDeadlineMax)}});
+    if (expires) changes.set_deadline(TimePoint{std::chrono::milliseconds{deadline}});
     call.keys.replace(key, value.type, object, changes);
     call.notify('g', "restore", key);
   }

@@ -326,6 +326,8 @@ TEST(Restore, TakesWhatRedisTakes) {
   EXPECT_EQ(client("TTL k"), "-1");
   EXPECT_EQ(restore(client, "k", "9223372036854775807", payload, {"REPLACE", "FREQ", "5"}), "OK");
   EXPECT_EQ(client("PEXPIRETIME k"), std::to_string(kDeadlineMax));
+  EXPECT_EQ(restore(client, "k", "999999999999999", payload, {"ABSTTL", "REPLACE"}), "OK");
+  EXPECT_EQ(client("PEXPIRETIME k"), std::to_string(kDeadlineMax));
 
   EXPECT_EQ(restore(client, "k", "-1", payload, {"REPLACE"}),
             "ERR Invalid TTL value, must be >= 0");
