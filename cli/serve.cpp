@@ -349,7 +349,7 @@ void add_serve(CLI::App& app, Run& run) {
       "Silent clients are disconnected after so many seconds; 0: never", "N");
   add("--grace-seconds", options->grace_seconds, "How long replies may take to go out at the end",
       "N");
-  command->add_flag("--allow-debug", options->allow_debug, "DEBUG SLEEP works, for tests");
+  command->add_flag("--allow-debug", options->allow_debug, "DEBUG SLEEP and DEBUG PROTOCOL work, for tests");
   command->footer(kFooter);
   command->callback([&run, options] { run = [options] { return serve(*options); }; });
 }

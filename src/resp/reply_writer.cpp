@@ -94,6 +94,10 @@ void ReplyWriter::real(double value) {
   protocol_ == 2 ? bulk(text) : line(',', text);
 }
 
+void ReplyWriter::big_number(std::string_view digits) {
+  protocol_ == 2 ? bulk(digits) : line('(', digits);
+}
+
 void ReplyWriter::verbatim(std::string_view format, std::string_view text) {
   HYBRID_ASSERT(format.size() == 3);
   if (protocol_ == 2) return bulk(text);
@@ -111,6 +115,11 @@ void ReplyWriter::map(std::size_t count) {
 }
 void ReplyWriter::set(std::size_t count) { header(protocol_ == 2 ? '*' : '~', count); }
 void ReplyWriter::push(std::size_t count) { header(protocol_ == 2 ? '*' : '>', count); }
+
+void ReplyWriter::attributes(std::size_t count) {
+  HYBRID_ASSERT(protocol_ == 3);
+  header('|', count);
+}
 
 void ReplyWriter::raw(std::string_view bytes) {
   append(bytes.size(), [=](char* to) { return put(to, bytes); });

@@ -36,6 +36,7 @@ class ReplyWriter {
   void null_array();  // no array; differs in RESP2 only
   void boolean(bool value);
   void real(double value);
+  void big_number(std::string_view digits);
   // `format`: three letters, "txt" or "mkd".
   void verbatim(std::string_view format, std::string_view text);
 
@@ -44,6 +45,8 @@ class ReplyWriter {
   void map(std::size_t count);
   void set(std::size_t count);
   void push(std::size_t count);
+  // So many pairs about the reply that then follows. RESP3 only.
+  void attributes(std::size_t count);
 
   // Replies that were written before.
   void raw(std::string_view bytes);

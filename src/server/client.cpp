@@ -315,6 +315,7 @@ void Client::execute(Request& request, std::string& output) {
   if (command != nullptr)
     info_->last_command.store(command->name.data(), std::memory_order_relaxed);
   const bool is_skipped = replies_ == Replies::skipping;
+  bool pushes = false;
 
   if (const std::string text = refusal(command, request.arguments); !text.empty()) {
     reply.error(text);
@@ -324,9 +325,10 @@ void Client::execute(Request& request, std::string& output) {
     queue(*command, request.arguments, reply);
   } else {
     run_locked(request, output);
+    pushes = command->has(kPushes) && !std::string_view{output}.substr(before).starts_with('-');
   }
 
-  if (is_skipped || replies_ == Replies::off) output.resize(before);
+  if ((is_skipped || replies_ == Replies::off) && !pushes) output.resize(before);
   if (replies_ == Replies::skip_next)
     replies_ = Replies::skipping;
   else if (is_skipped)

@@ -114,14 +114,15 @@ constexpr Command kCommands[] = {
     {"script",     -2, kNotInScript,            kNoKey, script,     "scripting", "About scripts"},
 
     // --- messages
-    {"psubscribe",   -2, kSubscribed | kNotInScript, kNoKey, psubscribe,   "pubsub", "Listens to channels that match"},
-    {"publish",       3, kFast | kAdmin,             kNoKey, publish,      "pubsub", "Sends a message"},
-    {"pubsub",       -2, kRead,                      kNoKey, pubsub,       "pubsub", "Who listens to what"},
-    {"punsubscribe", -1, kSubscribed | kNotInScript, kNoKey, punsubscribe, "pubsub", "Listens no more"},
-    {"subscribe",    -2, kSubscribed | kNotInScript, kNoKey, subscribe,    "pubsub", "Listens to channels"},
-    {"unsubscribe",  -1, kSubscribed | kNotInScript, kNoKey, unsubscribe,  "pubsub", "Listens no more"},
+    {"psubscribe",   -2, kSubscribed | kPushes | kNotInScript, kNoKey, psubscribe,   "pubsub", "Listens to channels that match"},
+    {"publish",       3, kFast | kAdmin,                       kNoKey, publish,      "pubsub", "Sends a message"},
+    {"pubsub",       -2, kRead,                                kNoKey, pubsub,       "pubsub", "Who listens to what"},
+    {"punsubscribe", -1, kSubscribed | kPushes | kNotInScript, kNoKey, punsubscribe, "pubsub", "Listens no more"},
+    {"subscribe",    -2, kSubscribed | kPushes | kNotInScript, kNoKey, subscribe,    "pubsub", "Listens to channels"},
+    {"unsubscribe",  -1, kSubscribed | kPushes | kNotInScript, kNoKey, unsubscribe,  "pubsub", "Listens no more"},
 
     // --- connection
+    {"acl",     -2, kFast | kNotInScript,                                  kNoKey, acl,     "connection", "Who one is"},
     {"auth",    -2, kNoAuth | kFast | kNotInScript,                        kNoKey, auth,    "connection", "Says who one is"},
     {"client",  -2, kNotInScript,                                          kNoKey, client,  "connection", "About connections"},
     {"echo",     2, kFast,                                                 kNoKey, echo,    "connection", "Replies with the same"},

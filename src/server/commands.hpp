@@ -106,6 +106,7 @@ void subscribe(Call& call);
 void unsubscribe(Call& call);
 
 // --- connection_commands.cpp
+void acl(Call& call);
 void auth(Call& call);
 void client(Call& call);
 void echo(Call& call);

@@ -67,6 +67,11 @@ void ping(Call& call) {
     call.reply.simple("PONG");
 }
 
+void acl(Call& call) {
+  if (!is(call[1], "whoami") || call.size() != 2) refuse_subcommand(call);
+  call.reply.bulk(call.client.user()->name);
+}
+
 void echo(Call& call) { call.reply.bulk(call[1]); }
 
 void quit(Call& call) {

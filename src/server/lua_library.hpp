@@ -24,7 +24,8 @@ int load_text(lua_State* lua, std::string_view text, const char* name);
 void push_string_library(lua_State* lua);  // lua_strings.cpp; the string library's own must be open
 void push_bit_library(lua_State* lua);     // lua_bit.cpp
 void push_json_library(lua_State* lua);    // lua_json.cpp
-void push_redis_library(lua_State* lua);   // lua_redis.cpp
+void push_msgpack_library(lua_State* lua);  // lua_msgpack.cpp
+void push_redis_library(lua_State* lua);    // lua_redis.cpp
 
 // --- For them
 struct NamedFunction {

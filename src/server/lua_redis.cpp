@@ -55,6 +55,7 @@ bool push_call(lua_State* lua) {
     push_error(lua, "ERR not enough memory");
     return false;
   }
+  lua_settop(lua, 0);  // arguments may fill the stack
   push_reply(lua, state.reply());
   return !state.reply().starts_with('-');
 }

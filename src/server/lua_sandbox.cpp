@@ -310,6 +310,8 @@ void add_libraries(lua_State* lua) {
   add_library(lua, "bit");
   push_json_library(lua);
   add_library(lua, "cjson");
+  push_msgpack_library(lua);
+  add_library(lua, "cmsgpack");
   push_redis_library(lua);
   add_library(lua, "redis");
 }

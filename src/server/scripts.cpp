@@ -85,6 +85,11 @@ void Scripts::drop_last() {
   order_.pop_back();
 }
 
+std::size_t Scripts::count() {
+  const MutexLock lock{mutex_};
+  return order_.size();
+}
+
 void Scripts::clear() {
   Order dropped;  // freed without the lock
   const MutexLock lock{mutex_};

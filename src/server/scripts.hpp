@@ -39,6 +39,7 @@ class Scripts {
   Ref find(std::string_view sha);
   void add(Ref script);
   bool contains(std::string_view sha);
+  std::size_t count();
   void clear();
 
   // --- The one that runs: there is one at most, since it has the locks of all keys.

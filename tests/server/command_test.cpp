@@ -239,6 +239,9 @@ const Story kStories[] = {
        "sure your configuration is correct?"},
       {"HELLO 4", "NOPROTO unsupported protocol version"},
       {"HELLO x", "ERR Protocol version is not an integer or out of range"},
+      {"ACL WHOAMI", "\"default\""},
+      {"ACL SETUSER x",
+       "ERR unknown subcommand or wrong number of arguments for 'SETUSER'. Try ACL HELP."},
       {"RESET", "RESET"},
       {"CLIENT GETNAME", "(nil)"},
       {"COMMAND GETKEYS MSET a 1 b 2", "[\"a\", \"b\"]"},
@@ -285,6 +288,60 @@ TEST(Resp3, HasMapsSetsAndNulls) {
   EXPECT_EQ(client("GET none"), "(nil)");
   EXPECT_EQ(client("SUBSCRIBE c"), "push [\"subscribe\", \"c\", 1]");
   EXPECT_EQ(client("GET none"), "(nil)") << "RESP3 clients may go on";
+}
+
+TEST(ClientReply, HoldsNoMessagesBack) {
+  for (const char* const how : {"OFF", "SKIP"}) {
+    SCOPED_TRACE(how);
+    const ServedStore served;
+    TestClient client = served.client();
+    client("HELLO 3");
+    client.request({"CLIENT", "REPLY", how});
+    EXPECT_EQ(client("SUBSCRIBE c"), "push [\"subscribe\", \"c\", 1]");
+    client.request({"CLIENT", "REPLY", how});
+    EXPECT_EQ(client("UNSUBSCRIBE c"), "push [\"unsubscribe\", \"c\", 0]");
+    client.request({"CLIENT", "REPLY", how});
+    client.request({"PSUBSCRIBE", std::string(5000, '*')});  // an error is no message
+    EXPECT_EQ(client("CLIENT REPLY ON"), "OK");
+  }
+}
+
+TEST(Debug, GivesAReplyOfEachKind) {
+  const ServedStore served{{.allow_debug = true}};
+  const struct {
+    const char* kind;
+    const char* reply;
+    const char* reply_3;
+  } kinds[] = {
+      {"string", "\"Hello World\"", "\"Hello World\""},
+      {"integer", "12345", "12345"},
+      {"double", "\"3.141\"", "3.141 (real)"},
+      {"bignum", "\"1234567999999999999999999999999999999\"",
+       "1234567999999999999999999999999999999 (big)"},
+      {"null", "(nil)", "(nil)"},
+      {"array", "[0, 1, 2]", "[0, 1, 2]"},
+      {"set", "[0, 1, 2]", "set [0, 1, 2]"},
+      {"map", "[0, 0, 1, 1, 2, 0]", "{0: (false), 1: (true), 2: (false)}"},
+      {"attrib", "\"Some real reply following the attribute\"",
+       "{\"key-popularity\": [\"key:123\", 90]}"},
+      {"push", "ERR RESP2 is not supported by this command", "push [\"server-cpu-usage\", 42]"},
+      {"verbatim", "\"This is a verbatim\nstring\"", "\"txt:This is a verbatim\nstring\""},
+      {"true", "1", "(true)"},
+      {"false", "0", "(false)"},
+  };
+  TestClient client = served.client();
+  TestClient client_3 = served.client();
+  client_3("HELLO 3");
+  for (const auto& [kind, reply, reply_3] : kinds) {
+    EXPECT_EQ(client({"DEBUG", "PROTOCOL", kind}), reply);
+    EXPECT_EQ(client_3({"DEBUG", "PROTOCOL", kind}), reply_3);
+    const bool is_no_reply = std::string_view{kind} == "attrib" || std::string_view{kind} == "push";
+    if (is_no_reply) {
+      EXPECT_THAT(client_3.reply(), ::testing::HasSubstr("real reply following"));
+    }
+  }
+  EXPECT_THAT(client("DEBUG PROTOCOL other"), ::testing::StartsWith("ERR Wrong protocol type"));
+  EXPECT_EQ(client({"EVAL", "return redis.call('debug', 'protocol', 'array')", "0"}), "[0, 1, 2]");
 }
 
 TEST(Commands, AreSortedAndFoundInAnyCase) {

@@ -42,6 +42,7 @@ constexpr const char* kScript = R"(
   t[#t + 1] = {xpcall(function() local x = nil + 1 end, function(e) return e .. '!' end)}
   t[#t + 1] = coroutine.wrap(function() coroutine.yield({1}) end)()
   t[#t + 1] = cjson.decode(cjson.encode({a = {1, 2, 3}, b = 'text'})).a
+  t[#t + 1] = cmsgpack.unpack(cmsgpack.pack({a = {1, 2, 3}, b = 'text'})).a
   t[#t + 1] = redis.call('many', 1.5, 'x')
   t[#t + 1] = redis.pcall('fail')
   t[#t + 1] = {pcall(redis.call, 'fail')}

@@ -170,6 +170,16 @@ const Case kHungry[] = {
     {"decoded_json",
      "local t = {} while true do "
      "t[#t + 1] = cjson.decode('[' .. string.rep('[],', 1e5) .. '1]') end"},
+    {"msgpack", "local s = string.rep('x', 3e7) return cmsgpack.pack(s, s)"},
+    {"msgpack_of_shared_tables",
+     "local s = string.rep('x', 1e4) local t = {s} for i = 1, 14 do t = {t, t} end "
+     "return cmsgpack.pack(t)"},
+    {"msgpack_that_says_it_is_long",
+     "return cmsgpack.unpack(string.rep('\\221\\127\\255\\255\\255', 900))"},
+    {"unpacked_msgpack",
+     "local t = {} local s = '\\220\\255\\255' .. string.rep('\\144', 65535) while true do "
+     "t[#t + 1] = cmsgpack.unpack(s) end"},
+    {"long_msgpack", "return #cmsgpack.unpack(string.rep('\\1', 3e6))"},
     {"reply", "local s = string.rep('x', 1e7) return {s, s, s, s, s, s, s, s, s, s}"},
     {"shared_reply", "local t = {} for i = 1, 30 do t = {t, t} end return t"},
     {"loaded", "return loadstring('return {' .. string.rep('{},', 1e6) .. '}')()"},
@@ -200,6 +210,9 @@ const Case kDeep[] = {
     {"json", "cjson.decode(string.rep('[', 1e5))"},
     {"json_with_its_depth", "cjson.decode_max_depth(1e6) cjson.decode(string.rep('[', 1e6))"},
     {"table_as_json", "local t = {} for i = 1, 1e5 do t = {t} end return cjson.encode(t)"},
+    {"msgpack", "return cmsgpack.unpack(string.rep('\\145', 1e5) .. '\\1')"},
+    {"msgpack_values", "return {cmsgpack.unpack(string.rep('\\1', 1e5))}"},
+    {"msgpack_arguments", "return cmsgpack.pack(unpack({}, 1, 7999))"},
     {"reply", "local t = {} for i = 1, 100 do t = {t} end return t"},
     {"circle", "local t = {} t[1] = t return t"},
     {"map", "local t = {} for i = 1, 100 do t = {map = {a = t}} end return t"},

@@ -72,7 +72,9 @@ class TestClient {
       case '*': return rest == "-1" ? "(nil)" : elements(std::stoul(rest), "[", "]");
       case '>': return elements(std::stoul(rest), "push [", "]");
       case '~': return elements(std::stoul(rest), "set [", "]");
-      case '%': return pairs(std::stoul(rest));
+      case '(': return rest + " (big)";
+      case '%':
+      case '|': return pairs(std::stoul(rest));
       default: return "(not understood: " + head + ")";
     }
   }
