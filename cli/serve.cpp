@@ -12,7 +12,6 @@
 #include <cstring>
 #include <fstream>
 #include <hybrid/hybrid.hpp>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +20,7 @@
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
+#include "server/numbers.hpp"
 #include "server/server.hpp"
 
 namespace hybrid::cli {
@@ -71,6 +71,7 @@ struct Options {
   std::string notify;
   unsigned threads = 0;
   std::size_t connections_max = 10000;
+  std::string memory_max = "0";
   std::size_t request_bytes_max = std::size_t{64} << 20;
   std::size_t output_bytes_max = std::size_t{64} << 20;
   unsigned idle_seconds = 0;
@@ -236,6 +237,7 @@ int serve(const Options& options) {
                               .then = options.protect_then},
                    .allow_debug = options.allow_debug,
                    .directory = options.directory,
+                   .memory_max = server::parse_memory(options.memory_max).value(),
                    .request_bytes_max = options.request_bytes_max,
                    .connections_max = options.connections_max,
                    .idle_timeout = std::chrono::seconds{options.idle_seconds},
@@ -276,6 +278,35 @@ int serve(const Options& options) {
   return kFine;
 }
 
+CLI::Validator range(int min, int max) {
+  return CLI::Range(min, max).description(fmt::format("{} to {}", min, max));
+}
+
+template <class T>
+using Choices = std::vector<std::pair<std::string, T>>;
+
+// An option whose value is one of a few names, of which the first is what it is without it.
+template <class T>
+void add_choice(CLI::App& command, const char* name, const char* what, T& value,
+                const Choices<T>& choices) {
+  std::string names;
+  for (const auto& [choice, meaning] : choices) names += (names.empty() ? "" : "|") + choice;
+  const auto find = [choices](const std::string& text) -> std::optional<T> {
+    for (const auto& [choice, meaning] : choices) {
+      if (choice == CLI::detail::to_lower(text)) return meaning;
+    }
+    return std::nullopt;
+  };
+  const auto check = [find, names](const std::string& text) {
+    return find(text) ? std::string{} : "'" + text + "' is none of " + names;
+  };
+  const auto take = [find, &value](const std::string& text) { value = find(text).value(); };
+  command.add_option_function<std::string>(name, take, what)
+      ->check(CLI::Validator{check, ""})
+      ->type_name(names)
+      ->default_str(choices.front().first);
+}
+
 }  // namespace
 
 void add_serve(CLI::App& app, Run& run) {
@@ -283,13 +314,16 @@ void add_serve(CLI::App& app, Run& run) {
       app.add_subcommand("serve", "Serves the sessions of a store by the Redis protocol");
   auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, auto& value, const char* what, const char* type) {
-    return command->add_option(name, value, what)->type_name(type)->capture_default_str();
+    CLI::Option* const option = command->add_option(name, value, what)->type_name(type);
+    if constexpr (requires { value.empty(); }) {
+      if (value.empty()) return option;  // there is no default to show
+    }
+    return option->capture_default_str();
   };
   command->set_config("--config", "", "A file with options, one NAME=VALUE a line")
       ->type_name("FILE");
   add("--dir", options->directory, "The store's directory; made if it is not there", "DIR");
-  add("--port", options->port, "TCP port; 0: a free one, -1: no TCP", "N")
-      ->check(CLI::Range(-1, 65535));
+  add("--port", options->port, "TCP port; 0: a free one, -1: no TCP", "N")->check(range(-1, 65535));
   add("--bind", options->bind, "IP addresses to listen on", "ADDR")->delimiter(',');
   add("--unix", options->unix_path, "A unix socket to listen on as well", "PATH");
   add("--unix-mode", options->unix_mode, "Its permissions: who may write to it may connect",
@@ -300,19 +334,18 @@ void add_serve(CLI::App& app, Run& run) {
                                    mode.find_first_not_of("01234567") == std::string::npos;
                                return std::string{octal ? "" : "not an octal number"};
                              },
-                             "", "octal"});
-  const std::map<std::string, Durability> durabilities{{"always", Durability::always},
-                                                       {"interval", Durability::interval},
-                                                       {"os", Durability::os},
-                                                       {"none", Durability::none}};
-  command
-      ->add_option("--durability", options->durability,
-                   "What a reply to a change promises: always (power loss), interval (kill -9;\n"
-                   "power loss but for --sync-interval-ms), os, none")
-      ->transform(CLI::CheckedTransformer(durabilities, CLI::ignore_case))
-      ->type_name("always|interval|os|none");
+                             ""});
+  add_choice<Durability>(
+      *command, "--durability",
+      "What a reply to a change promises: interval (kill -9; power loss but for\n"
+      "--sync-interval-ms), always (power loss), os (kill -9), none",
+      options->durability,
+      {{"interval", Durability::interval},
+       {"always", Durability::always},
+       {"os", Durability::os},
+       {"none", Durability::none}});
   add("--sync-interval-ms", options->sync_interval_ms, "Of interval", "N")
-      ->check(CLI::Range(1, 3600000));
+      ->check(range(1, 3600000));
   command->add_flag("--sync-security-ops", options->sync_security_ops,
                     "In interval, a DEL or RENAME waits until it survives power loss");
   add("--password-file", options->password_file,
@@ -330,18 +363,28 @@ void add_serve(CLI::App& app, Run& run) {
       "PREFIX")
       ->delimiter(',');
   add("--protect-seconds", options->protect_seconds, "For so long, up to a day", "N")
-      ->check(CLI::Range(0, 86400));
-  const std::map<std::string, server::BuriedKeys::Then> actions{
-      {"refuse", server::BuriedKeys::Then::refuse}, {"ignore", server::BuriedKeys::Then::ignore}};
-  command
-      ->add_option("--protect-action", options->protect_then,
-                   "What happens to such a write: an error, or nothing")
-      ->transform(CLI::CheckedTransformer(actions, CLI::ignore_case))
-      ->type_name("refuse|ignore");
+      ->check(range(0, 86400));
+  add_choice<server::BuriedKeys::Then>(
+      *command, "--protect-action", "What happens to such a write: an error, or nothing",
+      options->protect_then,
+      {{"refuse", server::BuriedKeys::Then::refuse}, {"ignore", server::BuriedKeys::Then::ignore}});
   add("--notify-keyspace-events", options->notify, "As Redis has it, e.g. Egx", "FLAGS");
   add("--threads", options->threads, "That serve connections; 0: one per processor", "N")
-      ->check(CLI::Range(0, 1024));
+      ->check(range(0, 1024));
   add("--max-clients", options->connections_max, "Connections at a time", "N");
+  add("--max-memory", options->memory_max,
+      "That sessions may take, e.g. 500mb or 2gb; past it changes that need more are refused "
+      "(OOM).\n"
+      "0: no limit",
+      "BYTES")
+      ->check(CLI::Validator{[](std::string& text) {
+                               return server::parse_memory(text)
+                                          ? std::string{}
+                                          : "'" + text +
+                                                "' is neither bytes nor a number with k, kb, m, "
+                                                "mb, g or gb";
+                             },
+                             ""});
   add("--max-request-bytes", options->request_bytes_max, "Of one request", "N");
   add("--max-output-bytes", options->output_bytes_max,
       "Unread replies of one client, which is disconnected past it", "N");
@@ -349,7 +392,8 @@ void add_serve(CLI::App& app, Run& run) {
       "Silent clients are disconnected after so many seconds; 0: never", "N");
   add("--grace-seconds", options->grace_seconds, "How long replies may take to go out at the end",
       "N");
-  command->add_flag("--allow-debug", options->allow_debug, "DEBUG SLEEP and DEBUG PROTOCOL work, for tests");
+  command->add_flag("--allow-debug", options->allow_debug,
+                    "DEBUG SLEEP and DEBUG PROTOCOL work, for tests");
   command->footer(kFooter);
   command->callback([&run, options] { run = [options] { return serve(*options); }; });
 }

@@ -114,6 +114,7 @@ class CountingProvider final : public hybrid::Provider {
     });
   }
   hybrid::Result<hybrid::Stats> stats() override { return inner_->stats(); }
+  hybrid::Result<std::uint64_t> memory_bytes() override { return inner_->memory_bytes(); }
   hybrid::Result<void> flush() override { return inner_->flush(); }
   hybrid::Result<void> on_event(std::function<void(const hybrid::Event&)> fn) override {
     return inner_->on_event(std::move(fn));

@@ -32,6 +32,8 @@ struct Stats {
   std::uint64_t sessions = 0;  ///< alive now
   std::uint64_t deadlines =
       0;  ///< of them, how many have an Attribute::deadline; those just past it may be counted
+  /// What the sessions take in memory now, and what finds them; without what the allocator adds (with glibc 1 to 2 %).
+  std::uint64_t memory_bytes = 0;
   std::uint64_t segments = 0;     ///< log files now
   std::uint64_t log_bytes = 0;    ///< log bytes in use now
   std::uint64_t last_lsn = 0;     ///< the newest record's log sequence number
@@ -106,6 +108,8 @@ class Provider {
   [[nodiscard]] virtual Result<std::uint64_t> scan(std::uint64_t cursor, std::size_t places,
                                                    const std::function<void(Session&)>& fn);
   [[nodiscard]] virtual Result<Stats> stats();
+  /// Stats::memory_bytes. Costs no more than a size(), so that who has to bound it may ask before each change.
+  [[nodiscard]] virtual Result<std::uint64_t> memory_bytes();
   /// Returns when all changes before it survive power loss.
   [[nodiscard]] virtual Result<void> flush();
   /// Makes the log as short as it can be: every session is written once, and what was before is removed. Needs room for

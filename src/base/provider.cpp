@@ -36,6 +36,7 @@ Result<std::uint64_t> Provider::scan(std::uint64_t, std::size_t,
   return not_offered();
 }
 Result<Stats> Provider::stats() { return not_offered(); }
+Result<std::uint64_t> Provider::memory_bytes() { return not_offered(); }
 Result<void> Provider::flush() { return not_offered(); }
 Result<void> Provider::compact(const OnProgress&) { return not_offered(); }
 Result<void> Provider::backup(const std::string&, const OnProgress&) { return not_offered(); }

@@ -304,6 +304,7 @@ std::string Client::refusal(const Command* command,
            "context";
   }
   if (in_multi_ && command->has(kNotInMulti)) return "ERR Command not allowed inside a transaction";
+  if (command->has(kGrows) && service_.memory().is_exceeded()) return MemoryLimit::kExceeded;
   return {};
 }
 

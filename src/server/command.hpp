@@ -20,6 +20,7 @@ enum CommandFlag : std::uint32_t {
   kSubscribed = 1 << 7,  // allowed to a RESP2 client that has subscribed
   kAllKeys = 1 << 8,     // touches keys that it does not name
   kFast = 1 << 9,
+  kGrows = 1 << 11,   // may need more memory for sessions
   kPushes = 1 << 10,  // replies by messages, which CLIENT REPLY does not hold back
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <system_error>
 
 namespace hybrid::server {
@@ -31,6 +32,32 @@ std::optional<long double> parse_real(std::string_view text) {
   if (end != terminated.c_str() + terminated.size() || too_large || std::isnan(value))
     return std::nullopt;
   return value;
+}
+
+std::optional<std::uint64_t> parse_memory(std::string_view text) {
+  constexpr std::uint64_t kThousand = 1000;
+  static constexpr struct {
+    std::string_view name;
+    std::uint64_t bytes;
+  } kUnits[] = {{"", 1},
+                {"b", 1},
+                {"k", kThousand},
+                {"kb", std::uint64_t{1} << 10},
+                {"m", kThousand * kThousand},
+                {"mb", std::uint64_t{1} << 20},
+                {"g", kThousand * kThousand * kThousand},
+                {"gb", std::uint64_t{1} << 30}};
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  std::string unit{end, text.data() + text.size()};
+  for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const auto& [name, bytes] : kUnits) {
+    if (unit != name) continue;
+    if (number > std::numeric_limits<std::uint64_t>::max() / bytes) return std::nullopt;
+    return number * bytes;
+  }
+  return std::nullopt;
 }
 
 std::string format_real(long double value) {

@@ -44,11 +44,13 @@ bool looks_at_all_keys(const Command& command) {
 // session's changes are one record of the log: after a crash no counter is there without the deadline that it was given.
 class ScriptCaller final : public LuaState::Caller {
  public:
-  ScriptCaller(Call& call, bool only_reads)
+  // `may_grow`: it may call commands that need more memory. Asked once, so that a script is not cut short in the middle.
+  ScriptCaller(Call& call, bool only_reads, bool may_grow)
       : client_(call.client),
         running_(call.service.scripts()),
         allow_debug_(call.service.options().allow_debug),
         only_reads_(only_reads),
+        may_grow_(may_grow),
         protocol_(client_.protocol()),
         database_(client_.database()) {
     // Within EXEC it is that of EXEC.
@@ -113,6 +115,7 @@ class ScriptCaller final : public LuaState::Caller {
     // To Redis, which sends messages to its replicas, PUBLISH is a write.
     if (only_reads_ && (command->has(kWrite) || command->run == publish))
       return "ERR Write commands are not allowed from read-only scripts.";
+    if (command->has(kGrows) && !may_grow_) return MemoryLimit::kExceeded;
     if (command->has(kWrite) && !running_.note_write())
       return "ERR Script killed by user with SCRIPT KILL.";
     return nullptr;
@@ -122,6 +125,7 @@ class ScriptCaller final : public LuaState::Caller {
   Scripts::Running running_;
   const bool allow_debug_;
   const bool only_reads_;
+  const bool may_grow_;
   const int protocol_;
   const unsigned database_;
   std::optional<Transaction> transaction_;
@@ -183,6 +187,8 @@ void run_script(Call& call, Named named, bool only_reads) {
   const Scripts::Ref script = find_script(call, named);
   if (only_reads && script->has_flags && !script->only_reads)
     refuse("ERR Can not execute a script with write flag using *_ro command.");
+  const bool may_grow = script->may_exceed_memory || !call.service.memory().is_exceeded();
+  if (!may_grow && script->has_flags && !script->only_reads) refuse(MemoryLimit::kExceeded);
   LuaState& lua = compile(call, *script);
   std::string reply;
   const LuaState::Run run{.sha = script->sha,
@@ -190,7 +196,7 @@ void run_script(Call& call, Named named, bool only_reads) {
                           .arguments = rest.subspan(keys),
                           .protocol = call.reply.protocol(),
                           .time_max = call.service.options().script_time_max};
-  ScriptCaller caller{call, only_reads || script->only_reads};
+  ScriptCaller caller{call, only_reads || script->only_reads, may_grow};
   auto done = lua.run(run, caller, reply);
   drop_if_spent();
   // As in Redis, what a script has done stays, however it ends.

@@ -51,6 +51,7 @@ std::expected<Script, std::string> Script::parse(std::string_view text) {
       if (!is_flag(flag))
         return std::unexpected("ERR Unexpected flag in script shebang: " + std::string{flag});
       if (flag == "no-writes") script.only_reads = true;
+      if (flag == "allow-oom") script.may_exceed_memory = true;
     }
   }
   return script;

@@ -22,6 +22,7 @@ struct Script {
   std::size_t body = 0;
   bool has_flags = false;  // such a line is there
   bool only_reads = false;
+  bool may_exceed_memory = false;  // "allow-oom"
 
   std::string_view body_text() const { return std::string_view{text}.substr(body); }
   // Or the text of an error reply, if that line is wrong.

@@ -19,14 +19,14 @@
 namespace hybrid::server {
 namespace {
 
-std::int64_t resident_bytes() {
+std::uint64_t resident_bytes() {
   std::ifstream file{"/proc/self/statm"};
-  std::int64_t pages = 0;
+  std::uint64_t pages = 0;
   file >> pages >> pages;
-  return pages * ::sysconf(_SC_PAGESIZE);
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-std::string human(std::int64_t bytes) {
+std::string human(std::uint64_t bytes) {
   constexpr const char* kUnits = "BKMGT";
   double value = static_cast<double>(bytes);
   int unit = 0;
@@ -36,6 +36,12 @@ std::string human(std::int64_t bytes) {
   }
   std::array<char, 32> text;
   const int size = std::snprintf(text.data(), text.size(), "%.2f%c", value, kUnits[unit]);
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::string fixed(double value) {
+  std::array<char, 32> text;
+  const int size = std::snprintf(text.data(), text.size(), "%.2f", value);
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
@@ -105,21 +111,23 @@ std::string info_clients(Call& call) {
 }
 
 std::string info_memory(Call& call) {
-  const std::int64_t resident = resident_bytes();
-  const auto bytes = static_cast<std::uint64_t>(resident);
+  const std::uint64_t resident = resident_bytes();
+  const MemoryLimit& memory = call.service.memory();
+  const std::uint64_t used = memory.bytes();
+  const double ratio = used == 0 ? 1 : static_cast<double>(resident) / static_cast<double>(used);
   return Section{"Memory"}
-      .add("used_memory", bytes)
-      .add("used_memory_human", human(resident))
-      .add("used_memory_rss", bytes)
+      .add("used_memory", used)
+      .add("used_memory_human", human(used))
+      .add("used_memory_rss", resident)
       .add("used_memory_rss_human", human(resident))
-      .add("used_memory_peak", bytes)
-      .add("used_memory_peak_human", human(resident))
+      .add("used_memory_peak", used)
+      .add("used_memory_peak_human", human(used))
       .add("used_memory_lua", "0")
       .add("number_of_cached_scripts", call.service.scripts().count())
-      .add("maxmemory", "0")
-      .add("maxmemory_human", "0B")
+      .add("maxmemory", memory.bytes_max())
+      .add("maxmemory_human", human(memory.bytes_max()))
       .add("maxmemory_policy", "noeviction")
-      .add("mem_fragmentation_ratio", "1.00")
+      .add("mem_fragmentation_ratio", fixed(ratio))
       .add("mem_allocator", "libc")
       .text();
 }
@@ -254,7 +262,17 @@ constexpr Setting kSettings[] = {
     encoding_limit<&EncodingLimits::hash_value>("hash-max-ziplist-value"),
     {"maxclients",
      [](Call& call) { return std::to_string(call.service.options().connections_max); }, nullptr},
-    {"maxmemory", [](Call&) -> std::string { return "0"; }, nullptr},
+    {"maxmemory", [](Call& call) { return std::to_string(call.service.memory().bytes_max()); },
+     [](Call& call, std::string_view value) {
+       const auto bytes = parse_memory(value);
+       if (!bytes) {
+         refuse(
+             "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be "
+             "a "
+             "memory value");
+       }
+       call.service.memory().set_bytes_max(*bytes);
+     }},
     {"maxmemory-policy", [](Call&) -> std::string { return "noeviction"; }, nullptr},
     {"notify-keyspace-events", [](Call& call) { return call.service.notified(); },
      [](Call& call, std::string_view value) {
@@ -337,6 +355,7 @@ void reply_command(Call& call, const Command& command) {
   std::vector<std::string_view> flags;
   if (command.has(kWrite)) flags.push_back("write");
   if (command.has(kRead)) flags.push_back("readonly");
+  if (command.has(kGrows)) flags.push_back("denyoom");
   if (command.has(kFast)) flags.push_back("fast");
   if (command.has(kAdmin)) flags.push_back("admin");
   if (command.has(kNoAuth)) flags.push_back("no_auth");

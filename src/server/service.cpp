@@ -35,6 +35,7 @@ Service::Service(Provider& provider, ServiceOptions options)
       run_id_(make_run_id()),
       users_(options_.users),
       buried_(options_.buried, provider_, options_.log),
+      memory_(provider_, options_.memory_max, options_.log),
       last_save_(unix_seconds()),
       durable_replies_(provider) {
   static_cast<void>(provider_.on_event([listener = listener_](const Event& event) {

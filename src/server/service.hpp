@@ -24,6 +24,7 @@
 #include "server/durable_replies.hpp"
 #include "server/key_locks.hpp"
 #include "server/keyspace.hpp"
+#include "server/memory_limit.hpp"
 #include "server/scripts.hpp"
 #include "server/slow_log.hpp"
 #include "server/users.hpp"
@@ -38,8 +39,9 @@ struct ServiceOptions {
   bool sync_security_ops = false;  // so do replies to DEL and RENAME
   Users users{};
   BuriedKeys::Options buried{};
-  bool allow_debug = false;  // DEBUG SLEEP
+  bool allow_debug = false;  // DEBUG, for tests
   std::string directory{};
+  std::uint64_t memory_max = 0;  // of the sessions, in bytes; 0: no limit
   std::size_t request_bytes_max = std::size_t{64} << 20;
   std::size_t connections_max = 10000;
   std::chrono::seconds idle_timeout{0};
@@ -105,6 +107,7 @@ class Service {
   Users& users() { return users_; }
   Scripts& scripts() { return scripts_; }
   SlowLog& slow_log() { return slow_log_; }
+  MemoryLimit& memory() { return memory_; }
   ServiceCounters& counters() { return counters_; }
   EncodingLimits& encoding_limits() { return encoding_limits_; }
   const std::string& run_id() const { return run_id_; }
@@ -155,6 +158,7 @@ class Service {
   Channels channels_;
   Scripts scripts_;
   SlowLog slow_log_;
+  MemoryLimit memory_;
   ServiceCounters counters_;
   EncodingLimits encoding_limits_;
   std::atomic<std::uint32_t> notified_{0};

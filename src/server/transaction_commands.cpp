@@ -1,4 +1,5 @@
 // MULTI and what belongs to it.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,10 @@ void exec(Call& call) {
   client.end_multi();
   client.unwatch();
   if (broken) refuse("EXECABORT Transaction discarded because of previous errors.");
+  const auto grows = [](const Client::Queued& queued) { return queued.command->has(kGrows); };
+  if (std::ranges::any_of(queue, grows) && call.service.memory().is_exceeded()) {
+    refuse(std::string{"EXECABORT Transaction discarded because of: "} + MemoryLimit::kExceeded);
+  }
   if (changed) return call.reply.null_array();
 
   // Every key is locked. What the commands change is kept back, and goes to each session as one change.

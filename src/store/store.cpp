@@ -609,6 +609,7 @@ Result<Stats> EmbeddedStore::stats() {
   if (!sessions) return std::unexpected(sessions.error());
   stats.sessions = *sessions;
   stats.deadlines = table_->deadlines.load(std::memory_order_relaxed);
+  stats.memory_bytes = table_->memory_bytes.load(std::memory_order_relaxed);
   stats.expired = expired_.load(std::memory_order_relaxed);
   stats.recovery = recovery_;
   if (log_) {
@@ -621,6 +622,11 @@ Result<Stats> EmbeddedStore::stats() {
     stats.syncs = counters.syncs;
   }
   return stats;
+}
+
+Result<std::uint64_t> EmbeddedStore::memory_bytes() {
+  if (auto checked = check_open(); !checked) return std::unexpected(checked.error());
+  return table_->memory_bytes.load(std::memory_order_relaxed);
 }
 
 Result<void> EmbeddedStore::flush() {

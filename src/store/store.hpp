@@ -65,6 +65,7 @@ class EmbeddedStore final : public Provider {
   Result<std::uint64_t> scan(std::uint64_t cursor, std::size_t places,
                              const std::function<void(Session&)>& fn) override;
   Result<Stats> stats() override;
+  Result<std::uint64_t> memory_bytes() override;
   Result<void> flush() override;
   Result<void> compact(const OnProgress& on_progress = {}) override;
   Result<void> backup(const std::string& directory, const OnProgress& on_progress = {}) override;

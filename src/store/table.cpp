@@ -14,7 +14,9 @@ void Chunk::make_names() {
   if (names.load(std::memory_order_acquire) != nullptr) return;
   auto made = std::make_unique<Names>();
   Names* none = nullptr;
-  if (names.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) made.release();
+  if (!names.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) return;
+  made.release();
+  table->memory_bytes.fetch_add(sizeof(Names), std::memory_order_relaxed);
 }
 
 void Chunk::make_deadlines() {
@@ -22,8 +24,9 @@ void Chunk::make_deadlines() {
   auto made = std::make_unique<Deadlines>();
   for (std::atomic<Millis>& deadline : *made) deadline.store(Entry::kNever);
   Deadlines* none = nullptr;
-  if (deadlines.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel))
-    made.release();
+  if (!deadlines.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) return;
+  made.release();
+  table->memory_bytes.fetch_add(sizeof(Deadlines), std::memory_order_relaxed);
 }
 
 void Entry::set_deadline(Millis deadline) {
@@ -114,15 +117,16 @@ void Table::Shard::erase(const Entry& entry) {
 }
 
 // A quarter at a time, so that little stays empty.
-void Table::Shard::grow() {
+std::size_t Table::Shard::grow() {
   constexpr std::size_t kSlotsMin = 8;
-  if ((count + 1) * 5 <= slots.size() * 4) return;  // up to 80 % full
+  if ((count + 1) * 5 <= slots.size() * 4) return 0;  // up to 80 % full
   const std::size_t size = slots.size() + std::max(kSlotsMin, slots.size() / 4);
   const std::vector<Slot> before = std::exchange(slots, std::vector<Slot>(size));
   count = 0;
   for (const Slot& slot : before) {
     if (!slot.empty()) insert(slot);
   }
+  return (size - before.size()) * sizeof(Slot);
 }
 
 EntryRef Table::find(const Digest& digest) {
@@ -159,7 +163,7 @@ std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {
     entry->references.fetch_add(1, std::memory_order_relaxed);
     return {EntryRef{entry}, false};
   }
-  shard.grow();
+  make_room(shard);
   Entry* const entry = allocate(digest, now);
   // Free until now, so nobody else can hold it: taking it here, against the order, cannot wait.
   const bool free = entry->writer.try_lock();
@@ -201,7 +205,7 @@ void Table::detach(Entry& entry) { shard_of(entry.digest).erase(entry); }
 bool Table::attach(Entry& entry, const Digest& digest) {
   Shard& shard = shard_of(digest);
   if (shard.find(digest) != nullptr) return false;
-  shard.grow();
+  make_room(shard);
   entry.digest = digest;
   shard.insert(make_slot(entry));
   return true;
@@ -232,6 +236,8 @@ void Entry::die(State as) {
   const bool was_in_use = access.load(std::memory_order_relaxed) != kNever;
   if (was_in_use) chunk().image_bytes.fetch_sub(image_bytes(), std::memory_order_relaxed);
   state = as;
+  if (const std::size_t bytes = block.memory_bytes(); bytes != 0)
+    chunk().table->memory_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   block = PackedBlock{};
   access.store(kNever, std::memory_order_relaxed);
   created().store(kNever, std::memory_order_relaxed);
@@ -255,8 +261,10 @@ Chunk* Table::chunk(std::size_t i) {
 
 Chunk& Table::add_chunk() {
   const std::size_t place = chunks_ % ChunkGroup::kChunks;
-  if (place == 0 && groups_.size() * ChunkGroup::kChunks == chunks_)
+  if (place == 0 && groups_.size() * ChunkGroup::kChunks == chunks_) {
     groups_.push_back(std::make_unique<ChunkGroup>());
+    memory_bytes.fetch_add(sizeof(ChunkGroup), std::memory_order_relaxed);
+  }
   ChunkGroup& group = *groups_.back();
   group.chunks[place] = std::make_unique<Chunk>();
   Chunk& chunk = *group.chunks[place];
@@ -267,6 +275,7 @@ Chunk& Table::add_chunk() {
     chunk.entries[i].die(State::dead);
   }
   ++chunks_;
+  memory_bytes.fetch_add(sizeof(Chunk), std::memory_order_relaxed);
   return chunk;
 }
 

@@ -252,13 +252,18 @@ class Table {
     // Unsigned: a difference below zero wraps, and so does the sum, back to what is right.
     if (bytes != bytes_before)
       entry.chunk().image_bytes.fetch_add(bytes - bytes_before, std::memory_order_relaxed);
-    if (memory() != memory_before) note_place(entry);
+    const auto memory_after = memory();
+    if (memory_after == memory_before) return;
+    memory_bytes.fetch_add(memory_after.second - memory_before.second, std::memory_order_relaxed);
+    note_place(entry);
   }
 
   // Live entries, as the caller counts them.
   std::atomic<std::size_t> live{0};
   // Entries with a deadline of their own.
   std::atomic<std::size_t> deadlines{0};
+  // What this, chunks, blocks and the index take, without what the allocator adds.
+  std::atomic<std::uint64_t> memory_bytes{sizeof(Table)};
 
   // Calls fn(Chunk&) for all; new ones may or may not be included.
   template <class F>
@@ -327,7 +332,8 @@ class Table {
     void insert(const Slot& slot) HYBRID_REQUIRES(mutex);
     std::size_t slot_of(const Entry& entry) HYBRID_REQUIRES(mutex);
     void erase(const Entry& entry) HYBRID_REQUIRES(mutex);
-    void grow() HYBRID_REQUIRES(mutex);
+    // For one more. By how many bytes it grew.
+    std::size_t grow() HYBRID_REQUIRES(mutex);
     std::size_t home(std::uint32_t hash) const HYBRID_REQUIRES(mutex) {
       return hash * slots.size() >> 32;
     }
@@ -355,6 +361,10 @@ class Table {
   std::size_t chunks();
   ChunkGroup& group(std::size_t chunk);
   Chunk& add_chunk() HYBRID_REQUIRES(pool_mutex_);
+  void make_room(Shard& shard) HYBRID_REQUIRES(shard.mutex) {
+    if (const std::size_t bytes = shard.grow(); bytes != 0)
+      memory_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  }
   Entry* allocate(const Digest& digest, Millis now);
   void recycle(Entry& entry);     // nobody refers to it
   void drop_index();              // nothing is found any more

@@ -47,6 +47,34 @@ TEST(Usage, HelpIsComplete) {
   }
 }
 
+TEST(Usage, HelpIsText) {
+  for (const char* const command : {"backup", "compact", "export", "import", "inspect", "log",
+                                    "salvage", "serve", "stat", "verify"}) {
+    const Outcome help = run_program({command, "--help"});
+    EXPECT_THAT(help.out, HasSubstr("Options:"));
+    for (const char c : help.out) ASSERT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << help.out;
+  }
+}
+
+TEST(Usage, ServeSaysWhatAnOptionMayBe) {
+  const std::string help = run_program({"serve", "--help"}).out;
+  EXPECT_THAT(help, HasSubstr("--durability interval|always|os|none=interval\n"));
+  EXPECT_THAT(help, HasSubstr("--protect-action refuse|ignore=refuse\n"));
+  const std::pair<Arguments, const char*> wrong[] = {
+      {{"--durability", "sometimes"}, "'sometimes' is none of interval|always|os|none"},
+      {{"--protect-action", "both"}, "'both' is none of refuse|ignore"},
+      {{"--max-memory", "1tb"}, "'1tb' is neither bytes nor a number with k, kb, m, mb, g or gb"},
+      {{"--unix-mode", "8"}, "not an octal number"},
+  };
+  for (const auto& [arguments, text] : wrong) {
+    Arguments all{"serve"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = run_program(all);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(arguments[0] + ": " + text));
+  }
+}
+
 TEST(Usage, VersionIsThatOfTheLibrary) {
   const Outcome outcome = run_program({"--version"});
   EXPECT_EQ(outcome.code, 0);

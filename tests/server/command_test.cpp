@@ -246,8 +246,8 @@ const Story kStories[] = {
       {"CLIENT GETNAME", "(nil)"},
       {"COMMAND GETKEYS MSET a 1 b 2", "[\"a\", \"b\"]"},
       {"CONFIG GET maxmemory", "[\"maxmemory\", \"0\"]"},
-      {"CONFIG SET maxmemory 1",
-       "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - can't set immutable "
+      {"CONFIG SET maxclients 1",
+       "ERR CONFIG SET failed (possibly related to argument 'maxclients') - can't set immutable "
        "config"},
       {"CONFIG SET nonsense 1",
        "ERR Unknown option or number of arguments for CONFIG SET - 'nonsense'"},

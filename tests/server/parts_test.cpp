@@ -29,6 +29,19 @@ TEST(Reals, AreWrittenWithoutExponentsAndZeros) {
   EXPECT_TRUE(parse_real("inf").has_value());
 }
 
+TEST(Memory, IsWrittenWithUnits) {
+  const std::pair<const char*, std::uint64_t> cases[] = {
+      {"0", 0},          {"1", 1},
+      {"7b", 7},         {"3k", 3000},
+      {"3KB", 3 * 1024}, {"2m", 2'000'000},
+      {"2Mb", 2 << 20},  {"1g", 1'000'000'000},
+      {"1gb", 1U << 30}, {"18446744073709551615", ~std::uint64_t{0}}};
+  for (const auto& [text, bytes] : cases) EXPECT_EQ(parse_memory(text), bytes) << text;
+  for (const char* wrong :
+       {"", "k", "-1", " 1", "1 ", "1.5g", "1tb", "18446744073709551616", "17179869184gb"})
+    EXPECT_EQ(parse_memory(wrong), std::nullopt) << wrong;
+}
+
 TEST(Patterns, MatchAsRedisMatches) {
   const struct {
     const char* pattern;
