@@ -24,16 +24,24 @@ inline TimePoint to_time_point(Millis time) { return TimePoint{std::chrono::mill
 
 class Clock {
  public:
+  // By how much now() may be behind.
+  static constexpr Millis kLagMax = 10;
+
   virtual ~Clock() = default;
   virtual Millis now() const = 0;
+  virtual Millis now_exactly() const { return now(); }
 };
 
-// As of the kernel's last tick: up to 10 ms behind (4 ms by Debian's kernels), for a quarter of the time that reading the clock takes.
+// now() is as of the kernel's last tick (4 ms by Debian's kernels), for a quarter of the time that reading the clock takes.
 class SystemClock final : public Clock {
  public:
-  Millis now() const override {
+  Millis now() const override { return read(CLOCK_REALTIME_COARSE); }
+  Millis now_exactly() const override { return read(CLOCK_REALTIME); }
+
+ private:
+  static Millis read(clockid_t clock) {
     timespec time{};
-    clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    clock_gettime(clock, &time);
     return Millis{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
   }
 };
@@ -43,14 +51,8 @@ class ClampedClock {
  public:
   explicit ClampedClock(const Clock& clock) : clock_(clock) {}
 
-  Millis now() {
-    const Millis now = clock_.now();
-    Millis latest = latest_.load(std::memory_order_relaxed);
-    // Written at most once a millisecond, so that readers on other cores keep their copy of the line.
-    while (latest < now && !latest_.compare_exchange_weak(latest, now, std::memory_order_relaxed)) {
-    }
-    return latest < now ? now : latest;
-  }
+  Millis now() { return clamp(clock_.now()); }
+  Millis now_exactly() { return clamp(clock_.now_exactly()); }
   // Later calls of now() return at least `time`.
   void advance_to(Millis time) {
     Millis latest = latest_.load(std::memory_order_relaxed);
@@ -60,6 +62,14 @@ class ClampedClock {
   }
 
  private:
+  Millis clamp(Millis now) {
+    Millis latest = latest_.load(std::memory_order_relaxed);
+    // Written at most once a millisecond, so that readers on other cores keep their copy of the line.
+    while (latest < now && !latest_.compare_exchange_weak(latest, now, std::memory_order_relaxed)) {
+    }
+    return latest < now ? now : latest;
+  }
+
   const Clock& clock_;
   std::atomic<Millis> latest_{0};
 };

@@ -108,9 +108,11 @@ class EmbeddedStore final : public Provider {
   Result<void> check_call(std::string_view sid) const;
   // The sessions that are past a deadline at `now`.
   Outdated past_deadline(Millis now) const;
-  // Under writer or data.
-  bool alive(Entry& entry, Millis now) const {
-    return entry.state == State::live && !past_deadline(now).matches(entry);
+  // Under writer or data. The clock is read exactly only for who ends so soon that it matters.
+  bool alive(Entry& entry, Millis now) {
+    if (entry.state != State::live) return false;
+    return !past_deadline(now + Clock::kLagMax).matches(entry) ||
+           !past_deadline(clock_.now_exactly()).matches(entry);
   }
   std::optional<Millis> deadline(Entry& entry) const;
   static std::unexpected<Error> why_absent(const Entry& entry);
