@@ -189,19 +189,28 @@ void client_reply(Call& call) {
   }
 }
 
+// Of clients, in CLIENT LIST and CLIENT KILL.
+void check_type(std::string_view type) {
+  for (const std::string_view known : {"normal", "pubsub", "master", "replica", "slave"}) {
+    if (is(type, known)) return;
+  }
+  refuse("ERR Unknown client type '" + std::string{type} + "'");
+}
+
+// Nobody is a replica.
+bool is_of_type(const ClientInfo& client, std::string_view type) {
+  const bool listens = client.channels + client.patterns > 0;
+  return is(type, listens ? "pubsub" : "normal");
+}
+
 void client_list(Call& call) {
   std::string text;
   if (call.size() == 2) {
     for (const auto& client : call.service.clients()) text += describe(*client) + "\n";
   } else if (is(call[2], "type") && call.size() == 4) {
-    const bool listens = is(call[3], "pubsub");
-    if (!listens && !is(call[3], "normal") && !is(call[3], "master") && !is(call[3], "replica") &&
-        !is(call[3], "slave"))
-      refuse("ERR Unknown client type '" + std::string{call[3]} + "'");
+    check_type(call[3]);
     for (const auto& client : call.service.clients()) {
-      const bool subscribed = client->channels + client->patterns > 0;
-      if (subscribed == listens && (listens || is(call[3], "normal")))
-        text += describe(*client) + "\n";
+      if (is_of_type(*client, call[3])) text += describe(*client) + "\n";
     }
   } else if (is(call[2], "id") && call.size() > 3) {
     std::set<std::uint64_t> wanted;
@@ -228,6 +237,7 @@ void client_kill(Call& call) {
   std::optional<std::string_view> address;
   std::optional<std::string_view> local;
   std::optional<std::string_view> user;
+  std::optional<std::string_view> type;
   if (by_address) {
     address = call[2];
     skip_me = false;
@@ -244,7 +254,12 @@ void client_kill(Call& call) {
       } else if (is(call[i], "laddr")) {
         local = value;
       } else if (is(call[i], "user")) {
+        if (call.service.users().find(value) == nullptr)
+          refuse("ERR No such user '" + std::string{value} + "'");
         user = value;
+      } else if (is(call[i], "type")) {
+        check_type(value);
+        type = value;
       } else if (is(call[i], "skipme") && (is(value, "yes") || is(value, "no"))) {
         skip_me = is(value, "yes");
       } else {
@@ -256,7 +271,7 @@ void client_kill(Call& call) {
   for (const auto& other : call.service.clients()) {
     const bool is_me = other->id == call.client.info().id;
     if ((is_me && skip_me) || (id && *id != other->id) || (address && *address != other->peer) ||
-        (local && *local != other->local))
+        (local && *local != other->local) || (type && !is_of_type(*other, *type)))
       continue;
     if (user) {
       const MutexLock lock{other->mutex};

@@ -17,7 +17,9 @@ namespace hybrid::testing {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // --- What is in the store
@@ -750,6 +752,29 @@ TEST(Clients, CanBeListedAndKilled) {
   EXPECT_EQ(victim.reply(), "(closed)");
   EXPECT_EQ(client("CLIENT KILL ID " + client("CLIENT ID")), "0") << "not oneself, unless asked";
   EXPECT_EQ(client("CLIENT KILL 1.2.3.4:5"), "ERR No such client");
+}
+
+TEST(Clients, CanBeKilledByWhatTheyDo) {
+  ServedStore served;
+  TestClient client = served.client();
+  TestClient other = served.client();
+  TestClient listener = served.client();
+  EXPECT_EQ(other("CLIENT SETNAME other"), "OK");
+  EXPECT_EQ(listener("CLIENT SETNAME listener"), "OK");
+  EXPECT_EQ(listener("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
+  EXPECT_THAT(client("CLIENT LIST TYPE pubsub"),
+              AllOf(HasSubstr("name=listener"), Not(HasSubstr("name=other"))));
+  EXPECT_THAT(client("CLIENT LIST TYPE normal"),
+              AllOf(HasSubstr("name=other"), Not(HasSubstr("name=listener"))));
+  EXPECT_EQ(client("CLIENT LIST TYPE replica"), "\"\"");
+  EXPECT_EQ(client("CLIENT KILL TYPE replica"), "0");
+  EXPECT_EQ(client("CLIENT KILL TYPE pubsub"), "1");
+  EXPECT_EQ(listener.reply(), "(closed)");
+  EXPECT_EQ(client("CLIENT KILL TYPE normal"), "1");
+  EXPECT_EQ(other.reply(), "(closed)");
+  EXPECT_EQ(client("CLIENT KILL USER default"), "0");
+  EXPECT_EQ(client("CLIENT KILL TYPE busy"), "ERR Unknown client type 'busy'");
+  EXPECT_EQ(client("CLIENT KILL USER eve"), "ERR No such user 'eve'");
 }
 
 TEST(BadInput, OfCommandsWhoseKeyIsMissingIsRefused) {
