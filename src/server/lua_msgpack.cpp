@@ -1,6 +1,8 @@
 // The library `cmsgpack`: values of Lua as MessagePack (https://msgpack.org), by msgpack-cxx. As in Redis, integers and reals take what
 // they need, a table whose keys are 1 to n is an array, and tables that are nested deeper than 16 are nil.
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -40,14 +42,25 @@ struct Packing {
 };
 static_assert(std::is_trivially_destructible_v<Packing>);
 
-void pack_number(msgpack::packer<Target>& packer, lua_Number number) {
+// By hand, since msgpack-cxx makes reals without a fraction integers: those of 2^63 and more Redis takes for negative ones.
+template <class Real, class Bits>
+void pack_real(Target& target, char header, Real number) {
+  auto bits = std::bit_cast<Bits>(number);
+  std::array<char, 1 + sizeof bits> bytes{header};
+  for (std::size_t i = sizeof bits; i > 0; --i, bits >>= 8) bytes[i] = static_cast<char>(bits);
+  target.write(bytes.data(), bytes.size());
+}
+
+void pack_number(Packing& packing, lua_Number number) {
   constexpr lua_Number kEnd = 9223372036854775808.0;  // 2^63
+  constexpr char kFloat32 = '\xca';
+  constexpr char kFloat64 = '\xcb';
   if (number >= -kEnd && number < kEnd && number == std::trunc(number)) {
-    packer.pack_int64(static_cast<std::int64_t>(number));
+    packing.packer.pack_int64(static_cast<std::int64_t>(number));
   } else if (const auto shorter = static_cast<float>(number); shorter == number) {
-    packer.pack_float(shorter);
+    pack_real<float, std::uint32_t>(packing.target, kFloat32, shorter);
   } else {
-    packer.pack_double(number);
+    pack_real<double, std::uint64_t>(packing.target, kFloat64, number);
   }
 }
 
@@ -80,7 +93,7 @@ void pack_value(lua_State* lua, Packing& packing, int depth) {
     case LUA_TBOOLEAN:
       lua_toboolean(lua, -1) != 0 ? packer.pack_true() : packer.pack_false();
       return;
-    case LUA_TNUMBER: return pack_number(packer, lua_tonumber(lua, -1));
+    case LUA_TNUMBER: return pack_number(packing, lua_tonumber(lua, -1));
     case LUA_TSTRING: {
       const std::string_view text = text_at(lua, -1);
       packer.pack_str(static_cast<std::uint32_t>(text.size()));
@@ -236,7 +249,7 @@ const Token* push_value(lua_State* lua, const Token* token, StepCounter& steps) 
       }
       break;
     case Token::Type::map:
-      lua_createtable(lua, 0, static_cast<int>(value.size));
+      lua_newtable(lua);  // grows as in Redis, so that pairs() has the same order
       for (std::uint32_t i = 0; i < value.size; ++i) {
         token = push_value(lua, token, steps);
         const bool is_key = !lua_isnil(lua, -1) && lua_rawequal(lua, -1, -1) != 0;
