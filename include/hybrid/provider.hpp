@@ -32,7 +32,8 @@ struct Stats {
   std::uint64_t sessions = 0;  ///< alive now
   std::uint64_t deadlines =
       0;  ///< of them, how many have an Attribute::deadline; those just past it may be counted
-  /// What the sessions take in memory now, and what finds them; without what the allocator adds (with glibc 1 to 2 %).
+  /// What the sessions take in memory now, and what finds them, about: with glibc the heap is a few percent larger, and it keeps
+  /// much of what sessions that have ended took.
   std::uint64_t memory_bytes = 0;
   std::uint64_t segments = 0;     ///< log files now
   std::uint64_t log_bytes = 0;    ///< log bytes in use now

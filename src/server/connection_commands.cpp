@@ -68,7 +68,8 @@ void ping(Call& call) {
 }
 
 void acl(Call& call) {
-  if (!is(call[1], "whoami") || call.size() != 2) refuse_subcommand(call);
+  if (!is(call[1], "whoami")) refuse_subcommand(call);
+  if (call.size() != 2) refuse("ERR wrong number of arguments for 'acl|whoami' command");
   call.reply.bulk(call.client.user()->name);
 }
 

@@ -72,6 +72,7 @@ void measure(lua_State* lua, Measure& sum, int depth) {
   }
   // Deeper, cjson refuses it.
   if (depth > kDepthMax || lua_checkstack(lua, 4) == 0) return;
+  LuaState::of(lua).check_time(lua);  // places that are empty again are no steps, and take time
   sum.add(lua, 2);
   lua_Number last = 0;
   for (lua_pushnil(lua); lua_next(lua, -2) != 0; lua_pop(lua, 1)) {

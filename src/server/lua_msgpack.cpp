@@ -9,6 +9,7 @@
 #include <limits>
 #include <msgpack.hpp>
 #include <new>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -18,20 +19,24 @@ namespace hybrid::server {
 namespace {
 
 constexpr int kPackedDepthMax = 16;
+// What is packed, and what is made of a text before there are values of it, does not count as the script's memory.
 constexpr std::size_t kPackedMax = std::size_t{32} << 20;
-// Of a text to unpack: what msgpack-cxx makes of it takes up to 24 times as much, and does not count as the script's.
-constexpr std::size_t kUnpackedMax = std::size_t{2} << 20;
+constexpr std::size_t kTokensMax = std::size_t{1} << 20;
 constexpr std::size_t kUnpackedDepthMax = 1000;
 
-// --- Packing: twice, to know how much there will be, since Lua may leave any frame and would not free what grows
+// --- Packing
 
 struct Target {
-  char* to;  // null: counts
-  std::size_t size = 0;
+  std::string& bytes;
+  bool is_full = false;
 
-  void write(const char* bytes, std::size_t count) {
-    if (to != nullptr) std::memcpy(to + size, bytes, count);
-    size += count;
+  void write(const char* more, std::size_t count) noexcept {
+    try {
+      if (count > kPackedMax - bytes.size()) throw std::bad_alloc{};
+      bytes.append(more, count);
+    } catch (...) {
+      is_full = true;
+    }
   }
 };
 
@@ -49,6 +54,10 @@ void pack_real(Target& target, char header, Real number) {
   std::array<char, 1 + sizeof bits> bytes{header};
   for (std::size_t i = sizeof bits; i > 0; --i, bits >>= 8) bytes[i] = static_cast<char>(bits);
   target.write(bytes.data(), bytes.size());
+}
+
+void check_room(lua_State* lua, const Target& target) {
+  if (target.is_full) luaL_error(lua, "MessagePack: the result is too long");
 }
 
 void pack_number(Packing& packing, lua_Number number) {
@@ -71,6 +80,7 @@ struct Shape {
 
 // Of the table on the top.
 Shape shape(lua_State* lua, StepCounter& steps) {
+  LuaState::of(lua).check_time(lua);  // places that are empty again are no steps, and take time
   Shape found;
   lua_Number last = 0;
   for (lua_pushnil(lua); lua_next(lua, -2) != 0; lua_pop(lua, 1)) {
@@ -87,7 +97,7 @@ Shape shape(lua_State* lua, StepCounter& steps) {
 // The value on the top, which stays.
 void pack_value(lua_State* lua, Packing& packing, int depth) {
   packing.steps.step();
-  if (packing.target.size > kPackedMax) luaL_error(lua, "MessagePack: the result is too long");
+  check_room(lua, packing.target);
   msgpack::packer<Target>& packer = packing.packer;
   switch (lua_type(lua, -1)) {
     case LUA_TBOOLEAN:
@@ -124,26 +134,24 @@ void pack_value(lua_State* lua, Packing& packing, int depth) {
   }
 }
 
-// All `count` arguments, one after the other.
-void pack_arguments(lua_State* lua, int count, StepCounter& steps, Target& target) {
+int pack(lua_State* lua) {
+  const int count = lua_gettop(lua);
+  luaL_argcheck(lua, count > 0, 0, "MessagePack pack needs input.");
+  luaL_checkstack(lua, 2, "too many arguments");
+  LuaState& state = LuaState::of(lua);
+  auto* const bytes = state.keep<std::string>();
+  if (bytes == nullptr) return luaL_error(lua, "not enough memory");
+  StepCounter steps{lua};
+  Target target{.bytes = *bytes};
   Packing packing{.target = target, .steps = steps};
   for (int i = 1; i <= count; ++i) {
     lua_pushvalue(lua, i);
     pack_value(lua, packing, 0);
     lua_pop(lua, 1);
   }
-}
-
-int pack(lua_State* lua) {
-  const int count = lua_gettop(lua);
-  luaL_argcheck(lua, count > 0, 0, "MessagePack pack needs input.");
-  luaL_checkstack(lua, 2, "too many arguments");
-  StepCounter steps{lua};
-  Target counted{.to = nullptr};
-  pack_arguments(lua, count, steps, counted);
-  Target written{.to = static_cast<char*>(lua_newuserdata(lua, counted.size))};
-  pack_arguments(lua, count, steps, written);
-  push_text(lua, {written.to, written.size});
+  check_room(lua, target);
+  push_text(lua, *bytes);
+  state.drop_kept();
   return 1;
 }
 
@@ -166,6 +174,7 @@ struct Tokens : msgpack::null_visitor {
   bool is_cut = false;
 
   bool add(const Token& token) {
+    if (list.size() == kTokensMax) return false;
     list.push_back(token);
     return true;
   }
@@ -215,22 +224,6 @@ Outcome read_value(std::string_view bytes, std::size_t& at, Tokens& to) noexcept
   }
 }
 
-int free_tokens(lua_State* lua) {
-  static_cast<Tokens*>(lua_touserdata(lua, 1))->~Tokens();
-  return 0;
-}
-
-// Pushes what Lua frees, whatever happens.
-Tokens& push_tokens(lua_State* lua) {
-  lua_createtable(lua, 0, 1);
-  lua_pushcfunction(lua, free_tokens);
-  lua_setfield(lua, -2, "__gc");
-  auto* const tokens = new (lua_newuserdata(lua, sizeof(Tokens))) Tokens{};
-  lua_insert(lua, -2);
-  lua_setmetatable(lua, -2);
-  return *tokens;
-}
-
 // The value that begins here; returns what follows it.
 const Token* push_value(lua_State* lua, const Token* token, StepCounter& steps) {
   steps.step();
@@ -265,21 +258,22 @@ const Token* push_value(lua_State* lua, const Token* token, StepCounter& steps) 
 // Pushes up to `values_max` values of the first argument, from `at` on, and returns how many.
 int unpack_some(lua_State* lua, std::size_t& at, int values_max) {
   const std::string_view bytes = text_at(lua, 1);
-  if (bytes.size() - at > kUnpackedMax) luaL_error(lua, "MessagePack: the text is too long");
-  Tokens& tokens = push_tokens(lua);
+  LuaState& state = LuaState::of(lua);
+  auto* const tokens = state.keep<Tokens>();
+  if (tokens == nullptr) return luaL_error(lua, "not enough memory");
   StepCounter steps{lua};
   int count = 0;
   for (; at < bytes.size() && count < values_max; ++count) {
-    switch (read_value(bytes, at, tokens)) {
+    switch (read_value(bytes, at, *tokens)) {
       case Outcome::done: break;
-      case Outcome::is_cut: luaL_error(lua, "Missing bytes in input."); break;
-      case Outcome::is_bad: luaL_error(lua, "Bad data format in input."); break;
-      case Outcome::no_memory: luaL_error(lua, "not enough memory"); break;
+      case Outcome::is_cut: return luaL_error(lua, "Missing bytes in input.");
+      case Outcome::is_bad: return luaL_error(lua, "Bad data format in input.");
+      case Outcome::no_memory: return luaL_error(lua, "not enough memory");
     }
     luaL_checkstack(lua, 1, "too many values");
-    push_value(lua, tokens.list.data(), steps);
+    push_value(lua, tokens->list.data(), steps);
   }
-  tokens.list = {};
+  state.drop_kept();
   return count;
 }
 
@@ -291,19 +285,19 @@ int unpack(lua_State* lua) {
 }
 
 // Where the next value begins, or -1, and then the values.
-int unpack_from(lua_State* lua, int values_max, lua_Number offset) {
+int unpack_from(lua_State* lua, int values_max, int offset) {
   luaL_checkstring(lua, 1);
   const std::size_t size = text_at(lua, 1).size();
-  if (!(offset >= 0) || values_max < 0) {
-    return luaL_error(lua, "Invalid request to unpack with offset of %f and limit of %d.", offset,
+  if (offset < 0 || values_max < 0) {
+    return luaL_error(lua, "Invalid request to unpack with offset of %d and limit of %d.", offset,
                       values_max);
   }
-  if (offset > static_cast<lua_Number>(size)) {
-    return luaL_error(lua, "Start offset %f greater than input length %f.", offset,
+  auto at = static_cast<std::size_t>(offset);
+  if (at > size) {
+    return luaL_error(lua, "Start offset %d greater than input length %f.", offset,
                       static_cast<lua_Number>(size));
   }
   lua_settop(lua, 1);
-  auto at = static_cast<std::size_t>(offset);
   const int count = unpack_some(lua, at, values_max);
   luaL_checkstack(lua, 1, "too many values");
   lua_pushnumber(lua, at == size ? -1 : static_cast<lua_Number>(at));
@@ -311,11 +305,12 @@ int unpack_from(lua_State* lua, int values_max, lua_Number offset) {
   return count + 1;
 }
 
-int unpack_one(lua_State* lua) { return unpack_from(lua, 1, luaL_optnumber(lua, 2, 0)); }
+int unpack_one(lua_State* lua) { return unpack_from(lua, 1, luaL_optint(lua, 2, 0)); }
 
 int unpack_limit(lua_State* lua) {
   const int values_max = luaL_checkint(lua, 2);
-  return unpack_from(lua, values_max, luaL_optnumber(lua, 3, 0));
+  const int offset = luaL_optint(lua, 3, 0);
+  return values_max == 0 && offset == 0 ? unpack(lua) : unpack_from(lua, values_max, offset);
 }
 
 constexpr NamedFunction kFunctions[] = {

@@ -322,6 +322,7 @@ std::expected<void, std::string> LuaState::run(const Run& run, Caller& caller, s
   }
   lua_settop(lua_, 0);
   if (reply_.capacity() > kReplyBytesKept) reply_ = {};
+  drop_kept();
   const bool no_memory = running.status == LUA_ERRMEM;
   if (stop_ != Stop::none || no_memory || memory_ > kKeptMemoryMax) spent_ = true;
   if (running.done) return {};

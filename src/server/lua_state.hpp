@@ -12,6 +12,7 @@
 // Not here: which commands there are and who may call them (script_commands.cpp), and the texts (scripts.hpp).
 #pragma once
 
+#include <any>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -81,6 +82,17 @@ class LuaState {
     memory_max_ = allowed ? 4 * script_memory_max_ : script_memory_max_;
   }
   void spend() { spent_ = true; }
+  // An object that has a destructor, for the function that calls this, until it is dropped, the next is kept, or the script ends,
+  // for Lua may leave the function at any time. Null without memory for it.
+  template <class T>
+  T* keep() noexcept {
+    try {
+      return &kept_.emplace<T>();
+    } catch (...) {
+      return nullptr;
+    }
+  }
+  void drop_kept() noexcept { kept_.reset(); }
   int& protocol() { return protocol_; }
   std::uint64_t& random() { return random_; }
   enum class Question : std::uint8_t { call, may_call };
@@ -137,6 +149,7 @@ class LuaState {
   Place* error_place_ = nullptr;
   std::vector<std::string_view> arguments_;
   std::string reply_;
+  std::any kept_;
 };
 
 }  // namespace hybrid::server

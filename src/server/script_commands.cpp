@@ -44,7 +44,7 @@ bool looks_at_all_keys(const Command& command) {
 // session's changes are one record of the log: after a crash no counter is there without the deadline that it was given.
 class ScriptCaller final : public LuaState::Caller {
  public:
-  // `may_grow`: it may call commands that need more memory. Asked once, so that a script is not cut short in the middle.
+  // `may_grow`: it may call commands that need more memory. Once it has written it may, so that it is not cut short in the middle.
   ScriptCaller(Call& call, bool only_reads, bool may_grow)
       : client_(call.client),
         running_(call.service.scripts()),
@@ -118,6 +118,7 @@ class ScriptCaller final : public LuaState::Caller {
     if (command->has(kGrows) && !may_grow_) return MemoryLimit::kExceeded;
     if (command->has(kWrite) && !running_.note_write())
       return "ERR Script killed by user with SCRIPT KILL.";
+    may_grow_ = may_grow_ || command->has(kWrite);
     return nullptr;
   }
 
@@ -125,7 +126,7 @@ class ScriptCaller final : public LuaState::Caller {
   Scripts::Running running_;
   const bool allow_debug_;
   const bool only_reads_;
-  const bool may_grow_;
+  bool may_grow_;
   const int protocol_;
   const unsigned database_;
   std::optional<Transaction> transaction_;

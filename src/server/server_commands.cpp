@@ -1,9 +1,11 @@
 // The server itself: figures, settings, and what looks after the store.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <ranges>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +28,12 @@ std::uint64_t resident_bytes() {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::uint64_t resident_bytes_at_most() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) << 10;
+}
+
 std::string human(std::uint64_t bytes) {
   constexpr const char* kUnits = "BKMGT";
   double value = static_cast<double>(bytes);
@@ -35,7 +43,8 @@ std::string human(std::uint64_t bytes) {
     ++unit;
   }
   std::array<char, 32> text;
-  const int size = std::snprintf(text.data(), text.size(), "%.2f%c", value, kUnits[unit]);
+  const int size =
+      std::snprintf(text.data(), text.size(), "%.*f%c", unit == 0 ? 0 : 2, value, kUnits[unit]);
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
@@ -114,14 +123,15 @@ std::string info_memory(Call& call) {
   const std::uint64_t resident = resident_bytes();
   const MemoryLimit& memory = call.service.memory();
   const std::uint64_t used = memory.bytes();
+  const std::uint64_t peak = resident_bytes_at_most();
   const double ratio = used == 0 ? 1 : static_cast<double>(resident) / static_cast<double>(used);
   return Section{"Memory"}
       .add("used_memory", used)
       .add("used_memory_human", human(used))
       .add("used_memory_rss", resident)
       .add("used_memory_rss_human", human(resident))
-      .add("used_memory_peak", used)
-      .add("used_memory_peak_human", human(used))
+      .add("used_memory_peak", peak)
+      .add("used_memory_peak_human", human(peak))
       .add("used_memory_lua", "0")
       .add("number_of_cached_scripts", call.service.scripts().count())
       .add("maxmemory", memory.bytes_max())
@@ -339,9 +349,18 @@ void config_set(Call& call) {
              "') - can't set immutable config");
     }
   }
-  for (std::size_t i = 2; i < call.size(); i += 2) {
-    const Setting* const setting = find_setting(call[i]);
-    if (setting->set != nullptr) setting->set(call, call[i + 1]);
+  // All or none.
+  std::vector<std::pair<const Setting*, std::string>> before;
+  try {
+    for (std::size_t i = 2; i < call.size(); i += 2) {
+      const Setting* const setting = find_setting(call[i]);
+      if (setting->set == nullptr) continue;
+      before.emplace_back(setting, setting->get(call));
+      setting->set(call, call[i + 1]);
+    }
+  } catch (const ReplyError&) {
+    for (const auto& [setting, value] : before | std::views::reverse) setting->set(call, value);
+    throw;
   }
   call.ok();
 }

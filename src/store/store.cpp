@@ -549,7 +549,8 @@ Result<void> EmbeddedStore::set_params(const Params& params) {
   if (auto checked = check_open(); !checked) return checked;
   if (auto checked = check_params(params); !checked) return checked;
   // A longer timeout must not bring back what the one before has ended.
-  if (auto swept = sweep(past_deadline(now())); !swept) return std::unexpected(swept.error());
+  if (auto swept = sweep(past_deadline(clock_.now_exactly())); !swept)
+    return std::unexpected(swept.error());
   {
     const MutexLock lock{params_mutex_};
     const bool to_or_from_none =
@@ -574,7 +575,7 @@ Result<void> EmbeddedStore::set_params(const Params& params) {
 
 Result<std::size_t> EmbeddedStore::size() {
   if (auto checked = check_open(); !checked) return std::unexpected(checked.error());
-  const std::size_t outdated = count_outdated(past_deadline(now()));
+  const std::size_t outdated = count_outdated(past_deadline(clock_.now_exactly()));
   const std::size_t live = table_->live.load(std::memory_order_relaxed);
   return live - std::min(live, outdated);
 }

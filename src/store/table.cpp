@@ -14,9 +14,7 @@ void Chunk::make_names() {
   if (names.load(std::memory_order_acquire) != nullptr) return;
   auto made = std::make_unique<Names>();
   Names* none = nullptr;
-  if (!names.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) return;
-  made.release();
-  table->memory_bytes.fetch_add(sizeof(Names), std::memory_order_relaxed);
+  if (names.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) made.release();
 }
 
 void Chunk::make_deadlines() {
@@ -24,9 +22,8 @@ void Chunk::make_deadlines() {
   auto made = std::make_unique<Deadlines>();
   for (std::atomic<Millis>& deadline : *made) deadline.store(Entry::kNever);
   Deadlines* none = nullptr;
-  if (!deadlines.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) return;
-  made.release();
-  table->memory_bytes.fetch_add(sizeof(Deadlines), std::memory_order_relaxed);
+  if (deadlines.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel))
+    made.release();
 }
 
 void Entry::set_deadline(Millis deadline) {
@@ -117,16 +114,15 @@ void Table::Shard::erase(const Entry& entry) {
 }
 
 // A quarter at a time, so that little stays empty.
-std::size_t Table::Shard::grow() {
+void Table::Shard::grow() {
   constexpr std::size_t kSlotsMin = 8;
-  if ((count + 1) * 5 <= slots.size() * 4) return 0;  // up to 80 % full
+  if ((count + 1) * 5 <= slots.size() * 4) return;  // up to 80 % full
   const std::size_t size = slots.size() + std::max(kSlotsMin, slots.size() / 4);
   const std::vector<Slot> before = std::exchange(slots, std::vector<Slot>(size));
   count = 0;
   for (const Slot& slot : before) {
     if (!slot.empty()) insert(slot);
   }
-  return (size - before.size()) * sizeof(Slot);
 }
 
 EntryRef Table::find(const Digest& digest) {
@@ -163,7 +159,7 @@ std::pair<EntryRef, bool> Table::find_or_add(const Digest& digest, Millis now) {
     entry->references.fetch_add(1, std::memory_order_relaxed);
     return {EntryRef{entry}, false};
   }
-  make_room(shard);
+  shard.grow();
   Entry* const entry = allocate(digest, now);
   // Free until now, so nobody else can hold it: taking it here, against the order, cannot wait.
   const bool free = entry->writer.try_lock();
@@ -205,7 +201,7 @@ void Table::detach(Entry& entry) { shard_of(entry.digest).erase(entry); }
 bool Table::attach(Entry& entry, const Digest& digest) {
   Shard& shard = shard_of(digest);
   if (shard.find(digest) != nullptr) return false;
-  make_room(shard);
+  shard.grow();
   entry.digest = digest;
   shard.insert(make_slot(entry));
   return true;
@@ -261,10 +257,8 @@ Chunk* Table::chunk(std::size_t i) {
 
 Chunk& Table::add_chunk() {
   const std::size_t place = chunks_ % ChunkGroup::kChunks;
-  if (place == 0 && groups_.size() * ChunkGroup::kChunks == chunks_) {
+  if (place == 0 && groups_.size() * ChunkGroup::kChunks == chunks_)
     groups_.push_back(std::make_unique<ChunkGroup>());
-    memory_bytes.fetch_add(sizeof(ChunkGroup), std::memory_order_relaxed);
-  }
   ChunkGroup& group = *groups_.back();
   group.chunks[place] = std::make_unique<Chunk>();
   Chunk& chunk = *group.chunks[place];
@@ -275,7 +269,6 @@ Chunk& Table::add_chunk() {
     chunk.entries[i].die(State::dead);
   }
   ++chunks_;
-  memory_bytes.fetch_add(sizeof(Chunk), std::memory_order_relaxed);
   return chunk;
 }
 
@@ -307,6 +300,7 @@ Entry* Table::allocate(const Digest& digest, Millis now) {
     free_.pop_back();
   }
   reasons_.fetch_add(1, std::memory_order_relaxed);
+  memory_bytes.fetch_add(entry_bytes(), std::memory_order_relaxed);
   entry->digest = digest;
   entry->state = State::pending;
   entry->rest().version = 0;
@@ -328,6 +322,7 @@ void Entry::set_times(Millis created_at, Millis accessed_at) {
 void Table::recycle(Entry& entry) {
   entry.die(State::dead);
   entry.set_renamed_to(nullptr);
+  memory_bytes.fetch_sub(entry_bytes(), std::memory_order_relaxed);
   {
     const MutexLock lock{pool_mutex_};
     free_.push_back(&entry);

@@ -262,8 +262,13 @@ class Table {
   std::atomic<std::size_t> live{0};
   // Entries with a deadline of their own.
   std::atomic<std::size_t> deadlines{0};
-  // What this, chunks, blocks and the index take, without what the allocator adds.
+  // What this and entries in use take: themselves, their blocks, and their share of the index. Without what the allocator adds, and
+  // without the little of names and deadlines of their own.
   std::atomic<std::uint64_t> memory_bytes{sizeof(Table)};
+  static constexpr std::size_t entry_bytes() {
+    constexpr std::size_t kSlotsInTen = 14;  // for ten entries: it is 64 to 80 % full
+    return sizeof(Entry) + sizeof(Entry::Rest) + kSlotsInTen * sizeof(Slot) / 10;
+  }
 
   // Calls fn(Chunk&) for all; new ones may or may not be included.
   template <class F>
@@ -332,8 +337,7 @@ class Table {
     void insert(const Slot& slot) HYBRID_REQUIRES(mutex);
     std::size_t slot_of(const Entry& entry) HYBRID_REQUIRES(mutex);
     void erase(const Entry& entry) HYBRID_REQUIRES(mutex);
-    // For one more. By how many bytes it grew.
-    std::size_t grow() HYBRID_REQUIRES(mutex);
+    void grow() HYBRID_REQUIRES(mutex);
     std::size_t home(std::uint32_t hash) const HYBRID_REQUIRES(mutex) {
       return hash * slots.size() >> 32;
     }
@@ -361,10 +365,6 @@ class Table {
   std::size_t chunks();
   ChunkGroup& group(std::size_t chunk);
   Chunk& add_chunk() HYBRID_REQUIRES(pool_mutex_);
-  void make_room(Shard& shard) HYBRID_REQUIRES(shard.mutex) {
-    if (const std::size_t bytes = shard.grow(); bytes != 0)
-      memory_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  }
   Entry* allocate(const Digest& digest, Millis now);
   void recycle(Entry& entry);     // nobody refers to it
   void drop_index();              // nothing is found any more

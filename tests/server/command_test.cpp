@@ -240,6 +240,7 @@ const Story kStories[] = {
       {"HELLO 4", "NOPROTO unsupported protocol version"},
       {"HELLO x", "ERR Protocol version is not an integer or out of range"},
       {"ACL WHOAMI", "\"default\""},
+      {"ACL WHOAMI x", "ERR wrong number of arguments for 'acl|whoami' command"},
       {"ACL SETUSER x",
        "ERR unknown subcommand or wrong number of arguments for 'SETUSER'. Try ACL HELP."},
       {"RESET", "RESET"},

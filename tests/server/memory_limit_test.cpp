@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/command.hpp"
 #include "tests/server/served_store.hpp"
 
 namespace hybrid::testing {
@@ -14,6 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 constexpr const char* kRefused = "OOM command not allowed when used memory > 'maxmemory'.";
 
@@ -40,6 +42,24 @@ TEST_F(AFullServer, RefusesWhatMayNeedMore) {
     EXPECT_EQ(client_(request), kRefused) << request;
   }
   EXPECT_EQ(client_("DBSIZE"), "3") << "and ends no session";
+}
+
+TEST_F(AFullServer, KnowsWhatMayNeedMore) {
+  std::vector<std::string> names;
+  for (const server::Command& command : server::commands()) {
+    if (command.has(server::kGrows)) names.emplace_back(command.name);
+  }
+  // As Redis 7.0 has it.
+  EXPECT_THAT(names, UnorderedElementsAre("append", "copy", "decr", "decrby", "getset", "hincrby",
+                                          "hincrbyfloat", "hmset", "hset", "hsetnx", "incr",
+                                          "incrby", "incrbyfloat", "mset", "msetnx", "psetex",
+                                          "restore", "restore-asking", "sadd", "set", "setbit",
+                                          "setex", "setnx", "setrange"));
+}
+
+TEST_F(AFullServer, GivesNoLongerNames) {
+  EXPECT_EQ(client_("RENAME s shorter-it-is-not"), kRefused);
+  EXPECT_EQ(client_("RENAME s t"), "OK");
 }
 
 TEST_F(AFullServer, DoesAllElse) {
@@ -82,6 +102,9 @@ TEST_F(AFullServer, LetsScriptsReadAndThoseWriteThatSaySo) {
   EXPECT_EQ(eval("#!lua flags=no-writes\nreturn 1"), "1");
   EXPECT_EQ(eval("#!lua flags=allow-oom\nreturn redis.call('set', 's', 3)"), "OK");
   EXPECT_EQ(client_("GET s"), "\"3\"");
+  EXPECT_EQ(eval("redis.call('del', 's') return redis.call('set', 't', 4)"), "OK")
+      << "it is not cut short in the middle";
+  EXPECT_EQ(client_("GET t"), "\"4\"");
 }
 
 TEST_F(AFullServer, TakesMoreOnceSomeIsFree) {
@@ -105,6 +128,24 @@ TEST_F(AFullServer, SaysHowFullItIs) {
         << wrong;
   }
   EXPECT_THAT(client_("COMMAND INFO set"), HasSubstr("denyoom"));
+  set_limit("7");
+  EXPECT_THAT(client_("CONFIG SET maxmemory 1mb notify-keyspace-events nonsense"),
+              HasSubstr("Invalid event class"));
+  EXPECT_EQ(client_("CONFIG GET maxmemory"), "[\"maxmemory\", \"7\"]") << "all or none";
+  EXPECT_THAT(client_("INFO memory"), HasSubstr("\r\nmaxmemory_human:7B\r\n"));
+}
+
+TEST(MemoryLimit, IsExceededByMoreThanIt) {
+  const auto store = open("memory:").value();
+  ASSERT_TRUE(store->load("a").has_value());
+  const std::uint64_t bytes = store->memory_bytes().value();
+  EXPECT_EQ(store->stats()->memory_bytes, bytes);
+  server::MemoryLimit limit{*store, bytes, {}};
+  EXPECT_FALSE(limit.is_exceeded());
+  limit.set_bytes_max(bytes - 1);
+  EXPECT_TRUE(limit.is_exceeded());
+  limit.set_bytes_max(0);
+  EXPECT_FALSE(limit.is_exceeded());
 }
 
 TEST(MemoryLimit, IsOfTheOptionsAndIsLoggedOnce) {

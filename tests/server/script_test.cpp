@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <chrono>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -179,12 +182,51 @@ const Case kHungry[] = {
     {"unpacked_msgpack",
      "local t = {} local s = '\\220\\255\\255' .. string.rep('\\144', 65535) while true do "
      "t[#t + 1] = cmsgpack.unpack(s) end"},
-    {"long_msgpack", "return #cmsgpack.unpack(string.rep('\\1', 3e6))"},
+    {"long_msgpack", "return cmsgpack.unpack('\\221\\0\\31\\0\\0' .. string.rep('\\1', 2031616))"},
     {"reply", "local s = string.rep('x', 1e7) return {s, s, s, s, s, s, s, s, s, s}"},
     {"shared_reply", "local t = {} for i = 1, 30 do t = {t, t} end return t"},
     {"loaded", "return loadstring('return {' .. string.rep('{},', 1e6) .. '}')()"},
 };
 INSTANTIATE_TEST_SUITE_P(All, HungryScript, ::testing::ValuesIn(kHungry), name_of);
+
+TEST_F(AScript, LeavesNothingBehindThatItUnpackedInVain) {
+  const auto resident_bytes = [] {
+    std::ifstream file{"/proc/self/statm"};
+    std::size_t pages = 0;
+    file >> pages >> pages;
+    return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  };
+  ServedStore served{{.script_time_max = 60s}};
+  TestClient client = served.client();
+  const std::size_t before = resident_bytes();
+  // Half a million values, and what is none.
+  EXPECT_EQ(eval(client,
+                 "local s = '\\221\\0\\7\\255\\255' .. string.rep('\\192', 0x7fffe) .. '\\193' "
+                 "for i = 1, 100 do pcall(cmsgpack.unpack, s) end return 1"),
+            "1");
+  constexpr std::size_t kBytesMax = std::size_t{512} << 20;
+  EXPECT_LT(resident_bytes(), before + kBytesMax);
+}
+
+// Whoever takes memory of Lua may set off a collection, in which weak tables lose what is in them.
+TEST_F(AScript, PacksTablesThatForget) {
+  ServedStore served{{.script_time_max = 60s}};
+  TestClient client = served.client();
+  EXPECT_EQ(eval(client, R"(
+    for trial = 1, 40 do
+      local weak, kept = setmetatable({}, {__mode = 'v'}), {}
+      for i = 1, 500 + trial * 7 do
+        weak[i] = {}
+        if i ~= 5 and i ~= 6 then kept[i] = weak[i] end
+      end
+      for i = 1, 1000 do
+        if rawget(weak, 5) == nil then break end
+        cmsgpack.pack(weak)
+      end
+    end
+    return 1)"),
+            "1");
+}
 
 // --- The stack
 

@@ -1,4 +1,5 @@
-// A session is gone at its deadline to the millisecond, though the clock that is read for each call is behind.
+// A session is gone at its deadline to the millisecond, though the clock that is read for each call is behind. (Where its time
+// counts from something that happened, that may have been up to as much later.)
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -45,6 +46,7 @@ TEST_F(ExactExpiry, OfADeadline) {
   clock_.exactly = end - 1;
   EXPECT_TRUE(is_there());
   clock_.exactly = end;
+  EXPECT_EQ(store_->size(), 0U);
   EXPECT_FALSE(is_there());
   EXPECT_FALSE(store_->exists("a"));
   EXPECT_TRUE(store_->init("a").has_value()) << "the id is free again";

@@ -355,33 +355,32 @@ TEST(Table, LosesNothingUnderThreads) {
 TEST(Table, KnowsWhatItTakes) {
   constexpr int kSessions = 1000;
   const Table::Owner table = Table::make();
-  const auto taken = [&] { return table->memory_bytes.load(); };
-  const auto fill = [&](std::size_t size) {
-    for (int i = 0; i < kSessions; ++i) ASSERT_TRUE(add(*table, digest(i), std::string(size, 'x')));
+  const auto fill = [&](int from, std::size_t size) {
+    for (int i = from; i < kSessions; ++i)
+      ASSERT_TRUE(add(*table, digest(i), std::string(size, 'x')));
   };
-  const auto in_blocks = [&] {
-    std::uint64_t bytes = 0;
+  const auto check = [&](std::size_t sessions) {
+    std::uint64_t bytes = sizeof(Table) + sessions * Table::entry_bytes();
     table->for_each_chunk([&](store::Chunk& chunk) {
       for (const Entry& entry : chunk.entries) bytes += entry.block.memory_bytes();
     });
-    return bytes;
+    EXPECT_EQ(table->memory_bytes.load(), bytes);
+    EXPECT_GE(bytes, sessions * (sizeof(Entry) + sizeof(Entry::Rest) + 16 + 100));
   };
-  EXPECT_EQ(taken(), sizeof(Table));
-  fill(100);
-  const std::uint64_t filled = taken();
-  const std::uint64_t blocks = in_blocks();
-  EXPECT_GT(blocks, 100U * kSessions);
-  EXPECT_GE(filled - blocks, kSessions * (sizeof(Entry) + sizeof(Entry::Rest) + 16));
-
+  check(0);
+  fill(0, 100);
+  check(kSessions);
   for (int i = 0; i < kSessions; i += 2) {
     const EntryRef entry = table->find(digest(i));
     set_name(*table, *entry, std::string(5000, 'y'));
   }
-  EXPECT_EQ(taken() - filled, in_blocks() - blocks);
-  for (int i = 0; i < kSessions; ++i) ASSERT_TRUE(remove(*table, digest(i)));
-  EXPECT_EQ(taken(), filled - blocks);
-  fill(100);
-  EXPECT_EQ(taken(), filled);
+  check(kSessions);
+  for (int i = 0; i < kSessions / 2; ++i) ASSERT_TRUE(rename(*table, digest(i), digest(-1 - i)));
+  check(kSessions);
+  for (int i = 0; i < kSessions / 2; ++i) ASSERT_TRUE(remove(*table, digest(-1 - i)));
+  check(kSessions / 2);
+  for (int i = kSessions / 2; i < kSessions; ++i) ASSERT_TRUE(remove(*table, digest(i)));
+  check(0);
 }
 
 }  // namespace
