@@ -1,4 +1,4 @@
-// What the server promises beside its replies: what C++ programs see, atomicity, durability, messages, who may do what.
+// What the server promises beside its replies: what C++ programs see, what is atomic, keys that go while a command looks at them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,17 +10,11 @@
 #include <thread>
 #include <vector>
 
-#include "server/command.hpp"
 #include "tests/server/served_store.hpp"
+#include "tests/server/wrapped_provider.hpp"
 
 namespace hybrid::testing {
 namespace {
-
-using namespace std::chrono_literals;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::StartsWith;
 
 // --- What is in the store
 
@@ -119,6 +113,15 @@ TEST(Served, MakesOneRecordOfEachCommand) {
   }
 }
 
+TEST(Served, TakesAnEmptySessionForAnEmptyHash) {
+  ServedStore served;
+  TestClient client = served.client();
+  ASSERT_TRUE(served.store().init("empty").has_value());
+  EXPECT_EQ(client("HRANDFIELD empty"), "(nil)");
+  EXPECT_EQ(client("HRANDFIELD empty -3"), "[]");
+  EXPECT_EQ(client("HGETALL empty"), "[]");
+}
+
 // --- What is atomic
 
 TEST(Served, CountsRightWithManyClients) {
@@ -171,152 +174,6 @@ TEST(Served, EndsATransactionWhoseKeysWereChanged) {
     EXPECT_EQ(client("MULTI"), "OK");
     EXPECT_EQ(client("EXEC"), "[]") << "nothing is watched any more";
   }
-}
-
-// --- Durability
-
-// A store in memory.
-class WrappedProvider : public Provider {
- public:
-  Result<void> set_params(const Params& params) override { return inner_->set_params(params); }
-  Result<Session> init(std::string_view sid) override { return inner_->init(sid); }
-  Result<Session> load(std::string_view sid) override { return inner_->load(sid); }
-  Result<std::optional<Session>> find(std::string_view sid) override { return inner_->find(sid); }
-  Result<Session> put(std::string_view sid, std::span<const Change> changes) override {
-    return inner_->put(sid, changes);
-  }
-  Result<void> destroy(std::string_view sid) override { return inner_->destroy(sid); }
-  Result<void> change_id(std::string_view from, std::string_view to) override {
-    return inner_->change_id(from, to);
-  }
-  bool exists(std::string_view sid) override { return inner_->exists(sid); }
-  Result<std::size_t> gc(std::chrono::seconds lifetime) override { return inner_->gc(lifetime); }
-  Result<std::uint64_t> scan(std::uint64_t cursor, std::size_t places,
-                             const std::function<void(Session&)>& fn) override {
-    return inner_->scan(cursor, places, fn);
-  }
-
- private:
-  const std::unique_ptr<Provider> inner_ = open("memory:").value();
-};
-
-// Its flush() waits until it is let through.
-class GatedProvider final : public WrappedProvider {
- public:
-  Result<void> flush() override {
-    ++flushes;
-    flushes.notify_all();
-    is_open_.wait(false);
-    if (fails) return std::unexpected(Error{Errc::io, "the disk is gone"});
-    return {};
-  }
-
-  void let_through() {
-    is_open_ = true;
-    is_open_.notify_all();
-  }
-  std::atomic<int> flushes{0};
-  std::atomic<bool> fails{false};
-
- private:
-  std::atomic<bool> is_open_{false};
-};
-
-// The next session that is found has gone before it can be used.
-class ForgetfulProvider final : public WrappedProvider {
- public:
-  Result<std::optional<Session>> find(std::string_view sid) override {
-    auto found = WrappedProvider::find(sid);
-    if (forgets.exchange(false)) static_cast<void>(destroy(sid));
-    return found;
-  }
-  std::atomic<bool> forgets{false};
-};
-
-struct GatedStore {
-  GatedProvider* gate;
-  ServedStore served;
-
-  explicit GatedStore(server::ServiceOptions options = {.durability = Durability::always})
-      : GatedStore(std::move(options), std::make_unique<GatedProvider>()) {}
-
- private:
-  GatedStore(server::ServiceOptions options, std::unique_ptr<GatedProvider> provider)
-      : gate(provider.get()), served(std::move(options), std::move(provider)) {}
-};
-
-TEST(InAlways, RepliesToWritesWaitForTheDiskAndOthersDoNot) {
-  GatedStore store;
-  TestClient writer = store.served.client();
-  TestClient reader = store.served.client();
-  writer.request({"SET", "a", "1"});
-  store.gate->flushes.wait(0);
-  EXPECT_FALSE(writer.hears_something(50));
-  EXPECT_EQ(reader("PING"), "PONG") << "who has written nothing need not wait";
-  writer.request({"GET", "a"});
-  EXPECT_FALSE(writer.hears_something(50)) << "its replies come in order";
-  store.gate->let_through();
-  EXPECT_EQ(writer.reply(), "OK");
-  EXPECT_EQ(writer.reply(), "\"1\"");
-}
-
-TEST(InAlways, OneSyncIsForAllThatWait) {
-  GatedStore store;
-  std::vector<std::unique_ptr<TestClient>> clients;
-  TestClient first = store.served.client();
-  first.request({"SET", "a", "1"});
-  store.gate->flushes.wait(0);
-  for (int i = 0; i < 20; ++i) {
-    clients.push_back(std::make_unique<TestClient>(store.served.path()));
-    clients.back()->request({"SET", "b" + std::to_string(i), "1"});
-  }
-  // They have come when they are seen.
-  TestClient reader = store.served.client();
-  for (int i = 0; i < 20; ++i) {
-    while (reader({"EXISTS", "b" + std::to_string(i)}) != "1") std::this_thread::yield();
-  }
-  store.gate->let_through();
-  EXPECT_EQ(first.reply(), "OK");
-  for (const auto& client : clients) EXPECT_EQ(client->reply(), "OK");
-  EXPECT_LE(store.gate->flushes, 10);
-}
-
-TEST(InAlways, AFailedSyncDisconnectsWhoseChangesMayBeLost) {
-  GatedStore store;
-  TestClient writer = store.served.client();
-  TestClient reader = store.served.client();
-  store.gate->fails = true;
-  store.gate->let_through();
-  EXPECT_EQ(writer("SET a 1"), "(closed)");
-  EXPECT_EQ(reader("PING"), "PONG");
-}
-
-TEST(SecurityOps, WaitForTheDiskIfSoConfiguredAndOthersDoNot) {
-  for (const char* const request :
-       {"DEL a", "UNLINK a", "RENAME a b", "GETDEL a", "EXPIRE a -1", "MOVE a 1", "FLUSHALL"}) {
-    SCOPED_TRACE(request);
-    GatedStore store{{.sync_security_ops = true}};
-    TestClient client = store.served.client();
-    EXPECT_EQ(client("SET a 1"), "OK");
-    EXPECT_EQ(client("DEL b"), "0");
-    client.send(std::string{request} + "\r\n");
-    store.gate->flushes.wait(0);
-    EXPECT_FALSE(client.hears_something(20));
-    store.gate->let_through();
-    EXPECT_NE(client.reply(), "(closed)");
-    EXPECT_EQ(client("EXISTS a"), "0");
-  }
-}
-
-TEST(SecurityOps, WaitForTheDiskAlsoIfTheLastFieldIsErased) {
-  GatedStore store{{.sync_security_ops = true}};
-  TestClient client = store.served.client();
-  EXPECT_EQ(client("HSET h a 1 b 2"), "2");
-  EXPECT_EQ(client("HDEL h a"), "1");
-  client.request({"HDEL", "h", "b"});
-  store.gate->flushes.wait(0);
-  store.gate->let_through();
-  EXPECT_EQ(client.reply(), "1");
 }
 
 // --- Requests that come together, whose sessions are found together
@@ -404,6 +261,17 @@ TEST(RequestsTogether, EndAtOneThatIsMalformed) {
 }
 
 // --- Keys that expire while a command looks at them
+
+// The next session that is found has gone before it can be used.
+class ForgetfulProvider final : public WrappedProvider {
+ public:
+  Result<std::optional<Session>> find(std::string_view sid) override {
+    auto found = WrappedProvider::find(sid);
+    if (forgets.exchange(false)) static_cast<void>(destroy(sid));
+    return found;
+  }
+  std::atomic<bool> forgets{false};
+};
 
 TEST(KeysThatExpireMeanwhile, WereNotThere) {
   const struct {
@@ -518,160 +386,6 @@ TEST(Transactions, SeeTheirChangesInScriptsThatLookAtAllKeys) {
   EXPECT_EQ(client("EXEC"), "[OK, 2]");
 }
 
-// --- Messages
-
-TEST(Messages, GoToWhoListens) {
-  ServedStore served;
-  TestClient listener = served.client();
-  TestClient sender = served.client();
-  EXPECT_EQ(listener("SUBSCRIBE a"), "[\"subscribe\", \"a\", 1]");
-  EXPECT_EQ(listener("PSUBSCRIBE b*"), "[\"psubscribe\", \"b*\", 2]");
-  EXPECT_EQ(sender("PUBLISH a hello"), "1");
-  EXPECT_EQ(sender("PUBLISH bb hello"), "1");
-  EXPECT_EQ(sender("PUBLISH c hello"), "0");
-  EXPECT_EQ(listener.reply(), "[\"message\", \"a\", \"hello\"]");
-  EXPECT_EQ(listener.reply(), "[\"pmessage\", \"b*\", \"bb\", \"hello\"]");
-  EXPECT_EQ(sender("PUBSUB CHANNELS"), "[\"a\"]");
-  EXPECT_EQ(sender("PUBSUB NUMSUB a c"), "[\"a\", 1, \"c\", 0]");
-  EXPECT_EQ(sender("PUBSUB NUMPAT"), "1");
-  EXPECT_THAT(listener("GET a"), StartsWith("ERR Can't execute 'get'"));
-  EXPECT_EQ(listener("PING"), "[\"pong\", \"\"]");
-  EXPECT_EQ(listener("UNSUBSCRIBE"), "[\"unsubscribe\", \"a\", 1]");
-  EXPECT_EQ(listener("PUNSUBSCRIBE b*"), "[\"punsubscribe\", \"b*\", 0]");
-  EXPECT_EQ(listener("GET a"), "(nil)");
-  EXPECT_EQ(sender("PUBLISH a hello"), "0");
-}
-
-TEST(Messages, ThatNobodyFetchesEndTheirSubscriber) {
-  std::atomic<int> lines{0};
-  ServedStore served{{.log = [&](const std::string& line) {
-    EXPECT_THAT(line, HasSubstr("too far behind its messages"));
-    ++lines;
-  }}};
-  TestClient subscriber = served.client();
-  EXPECT_EQ(subscriber("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
-  std::atomic<bool> go_on{false};
-  for (std::size_t i = 0; i < served.net().loops(); ++i)
-    served.net().post(i, [&] { go_on.wait(false); });
-  const std::string text(std::size_t{8} << 20, 'm');
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(served.service().channels().publish("c", text), 1U);
-  go_on = true;
-  go_on.notify_all();
-  std::string last;
-  do last = subscriber.reply();
-  while (last.starts_with("[") && !last.ends_with("(cut)"));
-  TestClient other = served.client();
-  EXPECT_EQ(other("PING"), "PONG");
-  EXPECT_EQ(other("PUBSUB NUMSUB c"), "[\"c\", 0]");
-  EXPECT_EQ(lines, 1);
-}
-
-TEST(Messages, AreWaitedForInSilence) {
-  ServedStore served{{.idle_timeout = 1s}};
-  TestClient subscriber = served.client();
-  TestClient idle = served.client();
-  EXPECT_EQ(idle("PING"), "PONG");
-  EXPECT_EQ(subscriber("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
-  std::this_thread::sleep_for(1800ms);
-  EXPECT_EQ(idle("PING"), "(closed)");
-  EXPECT_EQ(served.service().channels().publish("c", "m"), 1U);
-  EXPECT_EQ(subscriber.reply(), "[\"message\", \"c\", \"m\"]");
-}
-
-TEST(Messages, TellOfKeys) {
-  ServedStore served;
-  TestClient listener = served.client();
-  TestClient client = served.client();
-  EXPECT_EQ(client("CONFIG SET notify-keyspace-events KEA"), "OK");
-  EXPECT_EQ(client("CONFIG GET notify-keyspace-events"), "[\"notify-keyspace-events\", \"AKE\"]");
-  EXPECT_EQ(listener("PSUBSCRIBE __key*__:*"), "[\"psubscribe\", \"__key*__:*\", 1]");
-  const struct {
-    const char* request;
-    std::vector<std::string> events;  // name and key
-  } cases[] = {
-      {"SET s 1", {"set s"}},
-      {"HSET h f 1", {"hset h"}},
-      {"EXPIRE s 100", {"expire s"}},
-      {"RENAME s t", {"rename_from s", "rename_to t"}},
-      {"DEL t", {"del t"}},
-      {"HDEL h f", {"hdel h", "del h"}},
-      {"SET x 1 PX 30", {"set x", "expire x", "expired x"}},
-  };
-  for (const auto& [request, events] : cases) {
-    client(request);
-    for (const std::string& event : events) {
-      const std::string name = event.substr(0, event.find(' '));
-      const std::string key = event.substr(event.find(' ') + 1);
-      EXPECT_EQ(listener.reply(),
-                "[\"pmessage\", \"__key*__:*\", \"__keyspace@0__:" + key + "\", \"" + name + "\"]")
-          << request;
-      EXPECT_EQ(listener.reply(),
-                "[\"pmessage\", \"__key*__:*\", \"__keyevent@0__:" + name + "\", \"" + key + "\"]")
-          << request;
-    }
-  }
-}
-
-// --- Who may do what
-
-server::Users users(const char* password) {
-  server::Users users;
-  users.add({.name = "default", .password = digest_of(password)});
-  users.add({.name = "guest", .password = digest_of("guest"), .read_only = true});
-  return users;
-}
-
-TEST(Users, MustSayWhoTheyAre) {
-  ServedStore served{{.users = users("secret")}};
-  TestClient client = served.client();
-  EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
-  EXPECT_EQ(client("NONSENSE"), "ERR unknown command 'NONSENSE', with args beginning with: ");
-  EXPECT_THAT(client("HELLO 3"), StartsWith("NOAUTH HELLO must be called"));
-  EXPECT_EQ(client("AUTH wrong"), "WRONGPASS invalid username-password pair or user is disabled.");
-  EXPECT_EQ(client("AUTH nobody secret"),
-            "WRONGPASS invalid username-password pair or user is disabled.");
-  EXPECT_EQ(client("AUTH secret"), "OK");
-  EXPECT_EQ(client("SET a 1"), "OK");
-  EXPECT_EQ(client("RESET"), "RESET");
-  EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
-  EXPECT_THAT(client("HELLO 2 AUTH default secret"), HasSubstr("\"proto\", 2"));
-  EXPECT_EQ(client("GET a"), "\"1\"");
-}
-
-TEST(Users, ThatMayOnlyReadCannotWrite) {
-  ServedStore served{{.users = users("secret")}};
-  TestClient client = served.client();
-  EXPECT_EQ(client("AUTH guest guest"), "OK");
-  EXPECT_EQ(client("GET a"), "(nil)");
-  EXPECT_EQ(client("SET a 1"), "NOPERM this user has no permissions to run the 'set' command");
-  EXPECT_EQ(client("MULTI"), "OK");
-  EXPECT_EQ(client("DEL a"), "NOPERM this user has no permissions to run the 'del' command");
-  EXPECT_EQ(client("EXEC"), "EXECABORT Transaction discarded because of previous errors.");
-  EXPECT_EQ(client("CLIENT KILL ID 1"),
-            "NOPERM this user has no permissions to run the 'client|kill' command");
-  for (const server::Command& command : server::commands()) {
-    if (!command.has(server::kWrite) && !command.has(server::kAdmin)) continue;
-    std::vector<std::string> request(static_cast<std::size_t>(std::abs(command.arity)), "x");
-    request[0] = command.name;
-    EXPECT_THAT(client(request), StartsWith("NOPERM")) << command.name;
-  }
-}
-
-TEST(Users, HaveToWaitAfterManyWrongPasswords) {
-  ServedStore served{{.users = users("secret")}};
-  for (int i = 0; i < 10; ++i) EXPECT_THAT(served.client()("AUTH wrong"), StartsWith("WRONGPASS"));
-  EXPECT_THAT(served.client()("AUTH secret"), StartsWith("WRONGPASS"))
-      << "right, but it has to wait";
-}
-
-TEST(Users, CannotSendMuchBeforeTheySayWhoTheyAre) {
-  ServedStore served{{.users = users("secret")}};
-  TestClient client = served.client();
-  client.send("*1000\r\n");
-  EXPECT_EQ(client.reply(), "ERR Protocol error: unauthenticated multibulk length");
-  EXPECT_EQ(client.reply(), "(closed)");
-}
-
 // --- Time
 
 TEST(Served, CountsFromTheClockThatClientsHave) {
@@ -685,124 +399,6 @@ TEST(Served, CountsFromTheClockThatClientsHave) {
     ASSERT_LE(left, 10'000);
     ASSERT_GT(left, 9'000);
   }
-}
-
-// --- Bad input
-
-TEST(BadInput, EndsTheConnectionWithAReasonAndNothingElse) {
-  ServedStore served;
-  for (const auto& [bytes, reply] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"*x\r\n", "ERR Protocol error: invalid multibulk length"},
-           {"*2\r\n$3\r\nGET\r\n$-1\r\n", "ERR Protocol error: invalid bulk length"},
-           {"*1\r\n:1\r\n", "ERR Protocol error: expected '$', got ':'"}}) {
-    TestClient client = served.client();
-    client.send(bytes);
-    EXPECT_EQ(client.reply(), reply);
-    EXPECT_EQ(client.reply(), "(closed)");
-  }
-  EXPECT_EQ(served.client()("PING"), "PONG");
-}
-
-TEST(BadInput, CannotAskForMoreThanAReplyMayHave) {
-  ServedStore served;
-  TestClient client = served.client();
-  EXPECT_EQ(client({"SET", "k", std::string(std::size_t{16} << 20, 'v')}), "OK");
-  const char* const refusal = "ERR the reply is longer than 128 MiB";
-  EXPECT_EQ(client("MGET k k k k k k k k k"), refusal);
-  EXPECT_EQ(client({"EVAL", "return redis.call('mget', unpack(ARGV))", "0", "k", "k", "k", "k", "k",
-                    "k", "k", "k", "k"})
-                .substr(0, std::string_view{refusal}.size()),
-            refusal);
-  EXPECT_EQ(client("MULTI"), "OK");
-  for (int i = 0; i < 9; ++i) EXPECT_EQ(client("GET k"), "QUEUED");
-  EXPECT_EQ(client("SET l 1"), "QUEUED");
-  const std::string replies = client("EXEC");
-  EXPECT_TRUE(
-      replies.ends_with("\", ERR the reply is longer than 128 MiB, "
-                        "ERR the reply is longer than 128 MiB, OK]"));
-  EXPECT_EQ(client("GET l"), "\"1\"");
-  const std::string long_name(70'000, 'x');
-  EXPECT_EQ(client({"KEYS", std::string(5000, '?')}), "ERR the pattern is longer than 4 KiB");
-  EXPECT_EQ(client({"PSUBSCRIBE", "a*", std::string(5000, '?')}),
-            "ERR the pattern is longer than 4 KiB");
-  EXPECT_EQ(client({"SUBSCRIBE", "a", long_name}), "ERR the channel's name is longer than 64 KiB");
-  EXPECT_EQ(client({"WATCH", "a", long_name}), "ERR the key is longer than 64 KiB");
-  EXPECT_EQ(client({"MSET", "a", "1", long_name, "1"}), "ERR the key is longer than 64 KiB");
-  EXPECT_EQ(client("EXISTS a"), "0") << "nothing of it was done, and nothing is subscribed to";
-}
-
-TEST(BadInput, OfATransactionIsBounded) {
-  ServedStore served;
-  TestClient client = served.client();
-  EXPECT_EQ(client("MULTI"), "OK");
-  const std::string large(std::size_t{16} << 20, 'x');
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(client({"SET", "a", large}), "QUEUED");
-  EXPECT_EQ(client({"SET", "a", large}), "ERR the transaction is too large");
-  EXPECT_THAT(client("EXEC"), StartsWith("EXECABORT"));
-}
-
-TEST(Clients, CanBeListedAndKilled) {
-  ServedStore served;
-  TestClient client = served.client();
-  TestClient victim = served.client();
-  EXPECT_EQ(victim("CLIENT SETNAME victim"), "OK");
-  const std::string id = victim("CLIENT ID");
-  EXPECT_THAT(client("CLIENT LIST"), HasSubstr("name=victim"));
-  EXPECT_EQ(client("CLIENT KILL ID " + id), "1");
-  EXPECT_EQ(victim.reply(), "(closed)");
-  EXPECT_EQ(client("CLIENT KILL ID " + client("CLIENT ID")), "0") << "not oneself, unless asked";
-  EXPECT_EQ(client("CLIENT KILL 1.2.3.4:5"), "ERR No such client");
-}
-
-TEST(Clients, CanBeKilledByWhatTheyDo) {
-  ServedStore served;
-  TestClient client = served.client();
-  TestClient other = served.client();
-  TestClient listener = served.client();
-  EXPECT_EQ(other("CLIENT SETNAME other"), "OK");
-  EXPECT_EQ(listener("CLIENT SETNAME listener"), "OK");
-  EXPECT_EQ(listener("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
-  EXPECT_THAT(client("CLIENT LIST TYPE pubsub"),
-              AllOf(HasSubstr("name=listener"), Not(HasSubstr("name=other"))));
-  EXPECT_THAT(client("CLIENT LIST TYPE normal"),
-              AllOf(HasSubstr("name=other"), Not(HasSubstr("name=listener"))));
-  EXPECT_EQ(client("CLIENT LIST TYPE replica"), "\"\"");
-  EXPECT_EQ(client("CLIENT KILL TYPE replica"), "0");
-  EXPECT_EQ(client("CLIENT KILL TYPE pubsub"), "1");
-  EXPECT_EQ(listener.reply(), "(closed)");
-  EXPECT_EQ(client("CLIENT KILL TYPE normal"), "1");
-  EXPECT_EQ(other.reply(), "(closed)");
-  EXPECT_EQ(client("CLIENT KILL USER default"), "0");
-  EXPECT_EQ(client("CLIENT KILL TYPE busy"), "ERR Unknown client type 'busy'");
-  EXPECT_EQ(client("CLIENT KILL USER eve"), "ERR No such user 'eve'");
-}
-
-TEST(BadInput, OfCommandsWhoseKeyIsMissingIsRefused) {
-  ServedStore served;
-  TestClient client = served.client();
-  EXPECT_THAT(client("OBJECT HELP"), StartsWith("["));
-  EXPECT_EQ(client("MEMORY DOCTOR"), "\"Nothing to say.\"");
-  EXPECT_THAT(client("OBJECT ENCODING"), StartsWith("ERR"));
-}
-
-TEST(Served, TakesAnEmptySessionForAnEmptyHash) {
-  ServedStore served;
-  TestClient client = served.client();
-  ASSERT_TRUE(served.store().init("empty").has_value());
-  EXPECT_EQ(client("HRANDFIELD empty"), "(nil)");
-  EXPECT_EQ(client("HRANDFIELD empty -3"), "[]");
-  EXPECT_EQ(client("HGETALL empty"), "[]");
-}
-
-TEST(Clients, MayTurnRepliesOff) {
-  ServedStore served;
-  TestClient client = served.client();
-  client.request({"CLIENT", "REPLY", "OFF"});
-  client.request({"SET", "a", "1"});
-  EXPECT_EQ(client("CLIENT REPLY ON"), "OK");
-  client.request({"CLIENT", "REPLY", "SKIP"});
-  client.request({"GET", "a"});
-  EXPECT_EQ(client("GET a"), "\"1\"");
 }
 
 }  // namespace

@@ -1,0 +1,287 @@
+// Messages between clients, what each may do, and what they are refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/command.hpp"
+#include "tests/server/served_store.hpp"
+
+namespace hybrid::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// --- Messages
+
+TEST(Messages, GoToWhoListens) {
+  ServedStore served;
+  TestClient listener = served.client();
+  TestClient sender = served.client();
+  EXPECT_EQ(listener("SUBSCRIBE a"), "[\"subscribe\", \"a\", 1]");
+  EXPECT_EQ(listener("PSUBSCRIBE b*"), "[\"psubscribe\", \"b*\", 2]");
+  EXPECT_EQ(sender("PUBLISH a hello"), "1");
+  EXPECT_EQ(sender("PUBLISH bb hello"), "1");
+  EXPECT_EQ(sender("PUBLISH c hello"), "0");
+  EXPECT_EQ(listener.reply(), "[\"message\", \"a\", \"hello\"]");
+  EXPECT_EQ(listener.reply(), "[\"pmessage\", \"b*\", \"bb\", \"hello\"]");
+  EXPECT_EQ(sender("PUBSUB CHANNELS"), "[\"a\"]");
+  EXPECT_EQ(sender("PUBSUB NUMSUB a c"), "[\"a\", 1, \"c\", 0]");
+  EXPECT_EQ(sender("PUBSUB NUMPAT"), "1");
+  EXPECT_THAT(listener("GET a"), StartsWith("ERR Can't execute 'get'"));
+  EXPECT_EQ(listener("PING"), "[\"pong\", \"\"]");
+  EXPECT_EQ(listener("UNSUBSCRIBE"), "[\"unsubscribe\", \"a\", 1]");
+  EXPECT_EQ(listener("PUNSUBSCRIBE b*"), "[\"punsubscribe\", \"b*\", 0]");
+  EXPECT_EQ(listener("GET a"), "(nil)");
+  EXPECT_EQ(sender("PUBLISH a hello"), "0");
+}
+
+TEST(Messages, ThatNobodyFetchesEndTheirSubscriber) {
+  std::atomic<int> lines{0};
+  ServedStore served{{.log = [&](const std::string& line) {
+    EXPECT_THAT(line, HasSubstr("too far behind its messages"));
+    ++lines;
+  }}};
+  TestClient subscriber = served.client();
+  EXPECT_EQ(subscriber("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
+  std::atomic<bool> go_on{false};
+  for (std::size_t i = 0; i < served.net().loops(); ++i)
+    served.net().post(i, [&] { go_on.wait(false); });
+  const std::string text(std::size_t{8} << 20, 'm');
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(served.service().channels().publish("c", text), 1U);
+  go_on = true;
+  go_on.notify_all();
+  std::string last;
+  do last = subscriber.reply();
+  while (last.starts_with("[") && !last.ends_with("(cut)"));
+  TestClient other = served.client();
+  EXPECT_EQ(other("PING"), "PONG");
+  EXPECT_EQ(other("PUBSUB NUMSUB c"), "[\"c\", 0]");
+  EXPECT_EQ(lines, 1);
+}
+
+TEST(Messages, AreWaitedForInSilence) {
+  ServedStore served{{.idle_timeout = 1s}};
+  TestClient subscriber = served.client();
+  TestClient idle = served.client();
+  EXPECT_EQ(idle("PING"), "PONG");
+  EXPECT_EQ(subscriber("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
+  std::this_thread::sleep_for(1800ms);
+  EXPECT_EQ(idle("PING"), "(closed)");
+  EXPECT_EQ(served.service().channels().publish("c", "m"), 1U);
+  EXPECT_EQ(subscriber.reply(), "[\"message\", \"c\", \"m\"]");
+}
+
+TEST(Messages, TellOfKeys) {
+  ServedStore served;
+  TestClient listener = served.client();
+  TestClient client = served.client();
+  EXPECT_EQ(client("CONFIG SET notify-keyspace-events KEA"), "OK");
+  EXPECT_EQ(client("CONFIG GET notify-keyspace-events"), "[\"notify-keyspace-events\", \"AKE\"]");
+  EXPECT_EQ(listener("PSUBSCRIBE __key*__:*"), "[\"psubscribe\", \"__key*__:*\", 1]");
+  const struct {
+    const char* request;
+    std::vector<std::string> events;  // name and key
+  } cases[] = {
+      {"SET s 1", {"set s"}},
+      {"HSET h f 1", {"hset h"}},
+      {"EXPIRE s 100", {"expire s"}},
+      {"RENAME s t", {"rename_from s", "rename_to t"}},
+      {"DEL t", {"del t"}},
+      {"HDEL h f", {"hdel h", "del h"}},
+      {"SET x 1 PX 30", {"set x", "expire x", "expired x"}},
+  };
+  for (const auto& [request, events] : cases) {
+    client(request);
+    for (const std::string& event : events) {
+      const std::string name = event.substr(0, event.find(' '));
+      const std::string key = event.substr(event.find(' ') + 1);
+      EXPECT_EQ(listener.reply(),
+                "[\"pmessage\", \"__key*__:*\", \"__keyspace@0__:" + key + "\", \"" + name + "\"]")
+          << request;
+      EXPECT_EQ(listener.reply(),
+                "[\"pmessage\", \"__key*__:*\", \"__keyevent@0__:" + name + "\", \"" + key + "\"]")
+          << request;
+    }
+  }
+}
+
+// --- Who may do what
+
+server::Users users(const char* password) {
+  server::Users users;
+  users.add({.name = "default", .password = digest_of(password)});
+  users.add({.name = "guest", .password = digest_of("guest"), .read_only = true});
+  return users;
+}
+
+TEST(Users, MustSayWhoTheyAre) {
+  ServedStore served{{.users = users("secret")}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
+  EXPECT_EQ(client("NONSENSE"), "ERR unknown command 'NONSENSE', with args beginning with: ");
+  EXPECT_THAT(client("HELLO 3"), StartsWith("NOAUTH HELLO must be called"));
+  EXPECT_EQ(client("AUTH wrong"), "WRONGPASS invalid username-password pair or user is disabled.");
+  EXPECT_EQ(client("AUTH nobody secret"),
+            "WRONGPASS invalid username-password pair or user is disabled.");
+  EXPECT_EQ(client("AUTH secret"), "OK");
+  EXPECT_EQ(client("SET a 1"), "OK");
+  EXPECT_EQ(client("RESET"), "RESET");
+  EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
+  EXPECT_THAT(client("HELLO 2 AUTH default secret"), HasSubstr("\"proto\", 2"));
+  EXPECT_EQ(client("GET a"), "\"1\"");
+}
+
+TEST(Users, ThatMayOnlyReadCannotWrite) {
+  ServedStore served{{.users = users("secret")}};
+  TestClient client = served.client();
+  EXPECT_EQ(client("AUTH guest guest"), "OK");
+  EXPECT_EQ(client("GET a"), "(nil)");
+  EXPECT_EQ(client("SET a 1"), "NOPERM this user has no permissions to run the 'set' command");
+  EXPECT_EQ(client("MULTI"), "OK");
+  EXPECT_EQ(client("DEL a"), "NOPERM this user has no permissions to run the 'del' command");
+  EXPECT_EQ(client("EXEC"), "EXECABORT Transaction discarded because of previous errors.");
+  EXPECT_EQ(client("CLIENT KILL ID 1"),
+            "NOPERM this user has no permissions to run the 'client|kill' command");
+  for (const server::Command& command : server::commands()) {
+    if (!command.has(server::kWrite) && !command.has(server::kAdmin)) continue;
+    std::vector<std::string> request(static_cast<std::size_t>(std::abs(command.arity)), "x");
+    request[0] = command.name;
+    EXPECT_THAT(client(request), StartsWith("NOPERM")) << command.name;
+  }
+}
+
+TEST(Users, HaveToWaitAfterManyWrongPasswords) {
+  ServedStore served{{.users = users("secret")}};
+  for (int i = 0; i < 10; ++i) EXPECT_THAT(served.client()("AUTH wrong"), StartsWith("WRONGPASS"));
+  EXPECT_THAT(served.client()("AUTH secret"), StartsWith("WRONGPASS"))
+      << "right, but it has to wait";
+}
+
+TEST(Users, CannotSendMuchBeforeTheySayWhoTheyAre) {
+  ServedStore served{{.users = users("secret")}};
+  TestClient client = served.client();
+  client.send("*1000\r\n");
+  EXPECT_EQ(client.reply(), "ERR Protocol error: unauthenticated multibulk length");
+  EXPECT_EQ(client.reply(), "(closed)");
+}
+
+TEST(Clients, CanBeListedAndKilled) {
+  ServedStore served;
+  TestClient client = served.client();
+  TestClient victim = served.client();
+  EXPECT_EQ(victim("CLIENT SETNAME victim"), "OK");
+  const std::string id = victim("CLIENT ID");
+  EXPECT_THAT(client("CLIENT LIST"), HasSubstr("name=victim"));
+  EXPECT_EQ(client("CLIENT KILL ID " + id), "1");
+  EXPECT_EQ(victim.reply(), "(closed)");
+  EXPECT_EQ(client("CLIENT KILL ID " + client("CLIENT ID")), "0") << "not oneself, unless asked";
+  EXPECT_EQ(client("CLIENT KILL 1.2.3.4:5"), "ERR No such client");
+}
+
+TEST(Clients, CanBeKilledByWhatTheyDo) {
+  ServedStore served;
+  TestClient client = served.client();
+  TestClient other = served.client();
+  TestClient listener = served.client();
+  EXPECT_EQ(other("CLIENT SETNAME other"), "OK");
+  EXPECT_EQ(listener("CLIENT SETNAME listener"), "OK");
+  EXPECT_EQ(listener("SUBSCRIBE c"), "[\"subscribe\", \"c\", 1]");
+  EXPECT_THAT(client("CLIENT LIST TYPE pubsub"),
+              AllOf(HasSubstr("name=listener"), Not(HasSubstr("name=other"))));
+  EXPECT_THAT(client("CLIENT LIST TYPE normal"),
+              AllOf(HasSubstr("name=other"), Not(HasSubstr("name=listener"))));
+  EXPECT_EQ(client("CLIENT LIST TYPE replica"), "\"\"");
+  EXPECT_EQ(client("CLIENT KILL TYPE replica"), "0");
+  EXPECT_EQ(client("CLIENT KILL TYPE pubsub"), "1");
+  EXPECT_EQ(listener.reply(), "(closed)");
+  EXPECT_EQ(client("CLIENT KILL TYPE normal"), "1");
+  EXPECT_EQ(other.reply(), "(closed)");
+  EXPECT_EQ(client("CLIENT KILL USER default"), "0");
+  EXPECT_EQ(client("CLIENT KILL TYPE busy"), "ERR Unknown client type 'busy'");
+  EXPECT_EQ(client("CLIENT KILL USER eve"), "ERR No such user 'eve'");
+}
+
+TEST(Clients, MayTurnRepliesOff) {
+  ServedStore served;
+  TestClient client = served.client();
+  client.request({"CLIENT", "REPLY", "OFF"});
+  client.request({"SET", "a", "1"});
+  EXPECT_EQ(client("CLIENT REPLY ON"), "OK");
+  client.request({"CLIENT", "REPLY", "SKIP"});
+  client.request({"GET", "a"});
+  EXPECT_EQ(client("GET a"), "\"1\"");
+}
+
+// --- Bad input
+
+TEST(BadInput, EndsTheConnectionWithAReasonAndNothingElse) {
+  ServedStore served;
+  for (const auto& [bytes, reply] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"*x\r\n", "ERR Protocol error: invalid multibulk length"},
+           {"*2\r\n$3\r\nGET\r\n$-1\r\n", "ERR Protocol error: invalid bulk length"},
+           {"*1\r\n:1\r\n", "ERR Protocol error: expected '$', got ':'"}}) {
+    TestClient client = served.client();
+    client.send(bytes);
+    EXPECT_EQ(client.reply(), reply);
+    EXPECT_EQ(client.reply(), "(closed)");
+  }
+  EXPECT_EQ(served.client()("PING"), "PONG");
+}
+
+TEST(BadInput, CannotAskForMoreThanAReplyMayHave) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_EQ(client({"SET", "k", std::string(std::size_t{16} << 20, 'v')}), "OK");
+  const char* const refusal = "ERR the reply is longer than 128 MiB";
+  EXPECT_EQ(client("MGET k k k k k k k k k"), refusal);
+  EXPECT_EQ(client({"EVAL", "return redis.call('mget', unpack(ARGV))", "0", "k", "k", "k", "k", "k",
+                    "k", "k", "k", "k"})
+                .substr(0, std::string_view{refusal}.size()),
+            refusal);
+  EXPECT_EQ(client("MULTI"), "OK");
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(client("GET k"), "QUEUED");
+  EXPECT_EQ(client("SET l 1"), "QUEUED");
+  const std::string replies = client("EXEC");
+  EXPECT_TRUE(
+      replies.ends_with("\", ERR the reply is longer than 128 MiB, "
+                        "ERR the reply is longer than 128 MiB, OK]"));
+  EXPECT_EQ(client("GET l"), "\"1\"");
+  const std::string long_name(70'000, 'x');
+  EXPECT_EQ(client({"KEYS", std::string(5000, '?')}), "ERR the pattern is longer than 4 KiB");
+  EXPECT_EQ(client({"PSUBSCRIBE", "a*", std::string(5000, '?')}),
+            "ERR the pattern is longer than 4 KiB");
+  EXPECT_EQ(client({"SUBSCRIBE", "a", long_name}), "ERR the channel's name is longer than 64 KiB");
+  EXPECT_EQ(client({"WATCH", "a", long_name}), "ERR the key is longer than 64 KiB");
+  EXPECT_EQ(client({"MSET", "a", "1", long_name, "1"}), "ERR the key is longer than 64 KiB");
+  EXPECT_EQ(client("EXISTS a"), "0") << "nothing of it was done, and nothing is subscribed to";
+}
+
+TEST(BadInput, OfATransactionIsBounded) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_EQ(client("MULTI"), "OK");
+  const std::string large(std::size_t{16} << 20, 'x');
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(client({"SET", "a", large}), "QUEUED");
+  EXPECT_EQ(client({"SET", "a", large}), "ERR the transaction is too large");
+  EXPECT_THAT(client("EXEC"), StartsWith("EXECABORT"));
+}
+
+TEST(BadInput, OfCommandsWhoseKeyIsMissingIsRefused) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_THAT(client("OBJECT HELP"), StartsWith("["));
+  EXPECT_EQ(client("MEMORY DOCTOR"), "\"Nothing to say.\"");
+  EXPECT_THAT(client("OBJECT ENCODING"), StartsWith("ERR"));
+}
+
+}  // namespace
+}  // namespace hybrid::testing
