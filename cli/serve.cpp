@@ -74,6 +74,7 @@ struct Options {
   std::string memory_max = "0";
   std::size_t request_bytes_max = std::size_t{64} << 20;
   std::size_t output_bytes_max = std::size_t{64} << 20;
+  unsigned script_ms = 5000;
   unsigned idle_seconds = 0;
   unsigned grace_seconds = 10;
   bool allow_debug = false;
@@ -241,6 +242,7 @@ int serve(const Options& options) {
                    .request_bytes_max = options.request_bytes_max,
                    .connections_max = options.connections_max,
                    .idle_timeout = std::chrono::seconds{options.idle_seconds},
+                   .script_time_max = std::chrono::milliseconds{options.script_ms},
                    .log = log_line,
                    .on_shutdown = [] { ::kill(::getpid(), SIGTERM); }},
        .limits = {.connections_max = options.connections_max,
@@ -388,6 +390,9 @@ void add_serve(CLI::App& app, Run& run) {
   add("--max-request-bytes", options->request_bytes_max, "Of one request", "N");
   add("--max-output-bytes", options->output_bytes_max,
       "Unread replies of one client, which is disconnected past it", "N");
+  add("--max-script-ms", options->script_ms,
+      "A script that runs longer is stopped; nobody else is served meanwhile", "N")
+      ->check(range(1, 3600000));
   add("--timeout", options->idle_seconds,
       "Silent clients are disconnected after so many seconds; 0: never", "N");
   add("--grace-seconds", options->grace_seconds, "How long replies may take to go out at the end",

@@ -251,6 +251,10 @@ constexpr Setting encoding_limit(std::string_view name) {
           }};
 }
 
+std::string script_time_max(Call& call) {
+  return std::to_string(call.service.options().script_time_max.count());
+}
+
 constexpr Setting kSettings[] = {
     {"appendfsync",
      [](Call& call) -> std::string {
@@ -264,12 +268,14 @@ constexpr Setting kSettings[] = {
      },
      nullptr},
     {"appendonly", [](Call&) -> std::string { return "yes"; }, nullptr},
+    {"busy-reply-threshold", script_time_max, nullptr},
     {"databases", [](Call&) { return std::to_string(kDatabases); }, nullptr},
     {"dir", [](Call& call) { return call.service.options().directory; }, nullptr},
     encoding_limit<&EncodingLimits::hash_entries>("hash-max-listpack-entries"),
     encoding_limit<&EncodingLimits::hash_value>("hash-max-listpack-value"),
     encoding_limit<&EncodingLimits::hash_entries>("hash-max-ziplist-entries"),
     encoding_limit<&EncodingLimits::hash_value>("hash-max-ziplist-value"),
+    {"lua-time-limit", script_time_max, nullptr},
     {"maxclients",
      [](Call& call) { return std::to_string(call.service.options().connections_max); }, nullptr},
     {"maxmemory", [](Call& call) { return std::to_string(call.service.memory().bytes_max()); },

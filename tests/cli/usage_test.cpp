@@ -65,6 +65,7 @@ TEST(Usage, ServeSaysWhatAnOptionMayBe) {
       {{"--protect-action", "both"}, "'both' is none of refuse|ignore"},
       {{"--max-memory", "1tb"}, "'1tb' is neither bytes nor a number with k, kb, m, mb, g or gb"},
       {{"--unix-mode", "8"}, "not an octal number"},
+      {{"--max-script-ms", "0"}, "Value 0 not in range 1 to 3600000"},
   };
   for (const auto& [arguments, text] : wrong) {
     Arguments all{"serve"};

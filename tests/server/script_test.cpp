@@ -137,6 +137,12 @@ TEST_F(AScript, KeepsWhatItDidBeforeItWasStopped) {
 
 // --- Memory
 
+TEST_F(AScript, HasATimeThatToolsMayAskFor) {
+  TestClient client = served_.client();
+  EXPECT_EQ(client("CONFIG GET lua-time-limit"), "[\"lua-time-limit\", \"200\"]");
+  EXPECT_EQ(client("CONFIG GET busy-reply-threshold"), "[\"busy-reply-threshold\", \"200\"]");
+}
+
 class HungryScript : public AScript, public ::testing::WithParamInterface<Case> {};
 
 TEST_P(HungryScript, FailsAndItsServerGoesOn) {
