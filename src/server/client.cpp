@@ -304,7 +304,8 @@ std::string Client::refusal(const Command* command,
            "context";
   }
   if (in_multi_ && command->has(kNotInMulti)) return "ERR Command not allowed inside a transaction";
-  if (command->has(kGrows) && service_.memory().is_exceeded()) return MemoryLimit::kExceeded;
+  if (command->may_grow(arguments) && service_.memory().is_exceeded())
+    return MemoryLimit::kExceeded;
   return {};
 }
 

@@ -86,9 +86,6 @@ void rename_key(Call& call, bool only_if_new) {
   if (!same && !call.keys.exists(to) && !may_write(call, to))
     refuse("ERR the new name was deleted a short while ago (see --protect-prefix)");
   if (only_if_new && (same || call.keys.exists(to))) return call.reply.integer(0);
-  // The name is kept with the session.
-  if (to.name.size() > from.name.size() && call.service.memory().is_exceeded())
-    refuse(MemoryLimit::kExceeded);
   if (!same) {
     // Who still has the old name must not bring it back: it is how a session's id is changed. A transaction is made durable by
     // rename(), which then forgets what it was to bury.

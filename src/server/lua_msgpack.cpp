@@ -235,14 +235,15 @@ const Token* push_value(lua_State* lua, const Token* token, StepCounter& steps) 
     case Token::Type::number: lua_pushnumber(lua, value.number); break;
     case Token::Type::text: push_text(lua, {value.text, value.size}); break;
     case Token::Type::array:
-      lua_createtable(lua, static_cast<int>(value.size), 0);
+      lua_newtable(
+          lua);  // grows as in Redis: # of one that has nils, and the order of pairs(), are the same
       for (std::uint32_t i = 1; i <= value.size; ++i) {
         token = push_value(lua, token, steps);
         lua_rawseti(lua, -2, static_cast<int>(i));
       }
       break;
     case Token::Type::map:
-      lua_newtable(lua);  // grows as in Redis, so that pairs() has the same order
+      lua_newtable(lua);
       for (std::uint32_t i = 0; i < value.size; ++i) {
         token = push_value(lua, token, steps);
         const bool is_key = !lua_isnil(lua, -1) && lua_rawequal(lua, -1, -1) != 0;
@@ -305,11 +306,21 @@ int unpack_from(lua_State* lua, int values_max, int offset) {
   return count + 1;
 }
 
-int unpack_one(lua_State* lua) { return unpack_from(lua, 1, luaL_optint(lua, 2, 0)); }
+// The argument without its fraction, and within what an int holds.
+int take_int(lua_State* lua, int argument) {
+  constexpr lua_Integer kMax = std::numeric_limits<int>::max();
+  return static_cast<int>(std::clamp(luaL_checkinteger(lua, argument), -kMax, kMax));
+}
+
+int offset_at(lua_State* lua, int argument) {
+  return lua_isnoneornil(lua, argument) ? 0 : take_int(lua, argument);
+}
+
+int unpack_one(lua_State* lua) { return unpack_from(lua, 1, offset_at(lua, 2)); }
 
 int unpack_limit(lua_State* lua) {
-  const int values_max = luaL_checkint(lua, 2);
-  const int offset = luaL_optint(lua, 3, 0);
+  const int values_max = take_int(lua, 2);
+  const int offset = offset_at(lua, 3);
   return values_max == 0 && offset == 0 ? unpack(lua) : unpack_from(lua, values_max, offset);
 }
 

@@ -115,7 +115,7 @@ class ScriptCaller final : public LuaState::Caller {
     // To Redis, which sends messages to its replicas, PUBLISH is a write.
     if (only_reads_ && (command->has(kWrite) || command->run == publish))
       return "ERR Write commands are not allowed from read-only scripts.";
-    if (command->has(kGrows) && !may_grow_) return MemoryLimit::kExceeded;
+    if (command->may_grow(arguments) && !may_grow_) return MemoryLimit::kExceeded;
     if (command->has(kWrite) && !running_.note_write())
       return "ERR Script killed by user with SCRIPT KILL.";
     may_grow_ = may_grow_ || command->has(kWrite);

@@ -1,5 +1,4 @@
 // The server itself: figures, settings, and what looks after the store.
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,9 +28,13 @@ std::uint64_t resident_bytes() {
 }
 
 std::uint64_t resident_bytes_at_most() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) << 10;
+  std::ifstream file{"/proc/self/status"};
+  std::string name;
+  std::uint64_t kib = 0;
+  while (file >> name && name != "VmHWM:") {
+  }
+  file >> kib;
+  return kib << 10;
 }
 
 std::string human(std::uint64_t bytes) {

@@ -7,16 +7,12 @@
 
 namespace hybrid::server {
 
-void SlowLog::shrink() {
-  if (entries_.size() > entries_max_) entries_.resize(entries_max_);
-}
-
 void SlowLog::add(Entry entry) {
   entry.ended_at = SystemClock{}.now() / 1000;
   const MutexLock lock{mutex_};
   entry.id = next_id_++;
   entries_.push_front(std::move(entry));
-  shrink();
+  if (entries_.size() > entries_max_) entries_.resize(entries_max_);
 }
 
 std::vector<std::string> SlowLog::describe(std::string_view command,
@@ -55,7 +51,6 @@ std::size_t SlowLog::entries_max() const {
 void SlowLog::set_entries_max(std::size_t entries_max) {
   const MutexLock lock{mutex_};
   entries_max_ = std::min(entries_max, kEntriesMax);
-  shrink();
 }
 
 }  // namespace hybrid::server

@@ -60,8 +60,6 @@ class SlowLog {
  private:
   static constexpr std::int64_t kSlowerThan = 10'000;  // microseconds
 
-  void shrink() HYBRID_REQUIRES(mutex_);
-
   std::atomic<std::int64_t> slower_than_{kSlowerThan};
   mutable Mutex mutex_;
   std::deque<Entry> entries_ HYBRID_GUARDED_BY(mutex_);  // the youngest in front

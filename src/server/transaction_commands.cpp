@@ -42,7 +42,10 @@ void exec(Call& call) {
   client.end_multi();
   client.unwatch();
   if (broken) refuse("EXECABORT Transaction discarded because of previous errors.");
-  const auto grows = [](const Client::Queued& queued) { return queued.command->has(kGrows); };
+  const auto grows = [](const Client::Queued& queued) {
+    const std::vector<std::string_view> words{queued.arguments.begin(), queued.arguments.end()};
+    return queued.command->may_grow(words);
+  };
   if (std::ranges::any_of(queue, grows) && call.service.memory().is_exceeded()) {
     refuse(std::string{"EXECABORT Transaction discarded because of: "} + MemoryLimit::kExceeded);
   }

@@ -60,6 +60,17 @@ TEST_F(AFullServer, KnowsWhatMayNeedMore) {
 TEST_F(AFullServer, GivesNoLongerNames) {
   EXPECT_EQ(client_("RENAME s shorter-it-is-not"), kRefused);
   EXPECT_EQ(client_("RENAME s t"), "OK");
+  TestClient other = served_.client();
+  set_limit("0");
+  EXPECT_EQ(other("MULTI"), "OK");
+  EXPECT_EQ(other("DEL h"), "QUEUED");
+  EXPECT_EQ(other("RENAME t shorter-it-is-not"), "QUEUED");
+  set_limit("1");
+  EXPECT_THAT(other("EXEC"), StartsWith("EXECABORT"));
+  EXPECT_EQ(client_({"EVAL", "redis.call('del', 'm') return redis.call('rename', 't', 'tt')", "0"}),
+            "OK")
+      << "a script that has written is not cut short";
+  EXPECT_EQ(client_("EXISTS h m t tt"), "2");
 }
 
 TEST_F(AFullServer, DoesAllElse) {

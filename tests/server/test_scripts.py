@@ -231,6 +231,7 @@ LIBRARIES = [
     ("return {cmsgpack.unpack('')}", []), ("return {cmsgpack.unpack_one('\\1\\2\\3', 1)}", [2, 2]),
     ("return {cmsgpack.unpack_one('\\1\\2', 1)}", [-1, 2]), ("return {cmsgpack.unpack_limit('\\1\\2\\3', 2)}", [2, 1, 2]),
     ("return {cmsgpack.unpack_limit('\\1\\2\\3', 5, 1)}", [-1, 2, 3]), ("return {cmsgpack.unpack_limit('\\1\\2', 0)}", [1, 2]),
+    ("return #cmsgpack.unpack('\\147\\1\\192\\3')", 1), ("return {cmsgpack.unpack_limit('\\1', 2^32, 0)}", [-1, 1]),
     ("return {cmsgpack.unpack_limit('\\1\\2', 0, 1)}", [1]), ("return {cmsgpack.unpack_one('\\1\\2', 1.7)}", [-1, 2]),
     ("return #cmsgpack.unpack(cmsgpack.pack(string.rep('x', 3000000)))", 3000000),
     ("return cmsgpack.unpack('\\146\\1')", "ERR user_script:1: Missing bytes in input." + at()),
