@@ -20,9 +20,9 @@ enum CommandFlag : std::uint32_t {
   kSubscribed = 1 << 7,  // allowed to a RESP2 client that has subscribed
   kAllKeys = 1 << 8,     // touches keys that it does not name
   kFast = 1 << 9,
-  kGrows = 1 << 11,        // may need more memory for sessions,
-  kGrowsByName = 1 << 12,  // if the second key's name is the longer one
   kPushes = 1 << 10,       // replies by messages, which CLIENT REPLY does not hold back
+  kGrows = 1 << 11,        // may need more memory for sessions,
+  kGrowsByName = 1 << 12,  // or does if the second key's name is the longer one
 };
 
 // Which arguments are keys: from `first` to `last` (from the end if negative), every `step`th. first 0: none.
@@ -46,6 +46,7 @@ struct Command {
     const auto count = static_cast<int>(arguments);
     return arity >= 0 ? count == arity : count >= -arity;
   }
+  // Whether it may need more memory for sessions; of arguments that it takes().
   bool may_grow(std::span<const std::string_view> arguments) const {
     return has(kGrows) || (has(kGrowsByName) && arguments[2].size() > arguments[1].size());
   }

@@ -4,17 +4,13 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
-#include <ranges>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "hybrid/version.hpp"
 #include "server/client_list.hpp"
 #include "server/commands.hpp"
-#include "server/glob.hpp"
 #include "server/lifetime.hpp"
-#include "server/numbers.hpp"
 #include "server/writing.hpp"
 
 namespace hybrid::server {
@@ -236,144 +232,6 @@ constexpr InfoSection kInfoSections[] = {
     {"keyspace", info_keyspace},
 };
 
-// --- CONFIG
-
-struct Setting {
-  std::string_view name;
-  std::string (*get)(Call& call);
-  void (*set)(Call& call, std::string_view value);  // null: at start only
-};
-
-template <std::atomic<std::uint64_t> EncodingLimits::* limit>
-constexpr Setting encoding_limit(std::string_view name) {
-  return {name, [](Call& call) { return std::to_string(call.service.encoding_limits().*limit); },
-          [](Call& call, std::string_view value) {
-            const std::int64_t number = integer_of(value);
-            if (number < 0) refuse("ERR CONFIG SET failed - argument must be positive");
-            call.service.encoding_limits().*limit = static_cast<std::uint64_t>(number);
-          }};
-}
-
-std::string script_time_max(Call& call) {
-  return std::to_string(call.service.options().script_time_max.count());
-}
-
-constexpr Setting kSettings[] = {
-    {"appendfsync",
-     [](Call& call) -> std::string {
-       switch (call.service.options().durability) {
-         case Durability::always: return "always";
-         case Durability::interval: return "everysec";
-         case Durability::os:
-         case Durability::none: return "no";
-       }
-       return "no";
-     },
-     nullptr},
-    {"appendonly", [](Call&) -> std::string { return "yes"; }, nullptr},
-    {"busy-reply-threshold", script_time_max, nullptr},
-    {"databases", [](Call&) { return std::to_string(kDatabases); }, nullptr},
-    {"dir", [](Call& call) { return call.service.options().directory; }, nullptr},
-    encoding_limit<&EncodingLimits::hash_entries>("hash-max-listpack-entries"),
-    encoding_limit<&EncodingLimits::hash_value>("hash-max-listpack-value"),
-    encoding_limit<&EncodingLimits::hash_entries>("hash-max-ziplist-entries"),
-    encoding_limit<&EncodingLimits::hash_value>("hash-max-ziplist-value"),
-    {"lua-time-limit", script_time_max, nullptr},
-    {"maxclients",
-     [](Call& call) { return std::to_string(call.service.options().connections_max); }, nullptr},
-    {"maxmemory", [](Call& call) { return std::to_string(call.service.memory().bytes_max()); },
-     [](Call& call, std::string_view value) {
-       const auto bytes = parse_memory(value);
-       if (!bytes) {
-         refuse(
-             "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be "
-             "a "
-             "memory value");
-       }
-       call.service.memory().set_bytes_max(*bytes);
-     }},
-    {"maxmemory-policy", [](Call&) -> std::string { return "noeviction"; }, nullptr},
-    {"notify-keyspace-events", [](Call& call) { return call.service.notified(); },
-     [](Call& call, std::string_view value) {
-       if (call.service.set_notified(value)) return;
-       refuse(
-           "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - "
-           "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
-     }},
-    {"proto-max-bulk-len", [](Call&) { return std::to_string(kValueBytesMax); }, nullptr},
-    {"save", [](Call&) -> std::string { return ""; }, nullptr},
-    encoding_limit<&EncodingLimits::set_integers>("set-max-intset-entries"),
-    {"slowlog-log-slower-than",
-     [](Call& call) { return std::to_string(call.service.slow_log().slower_than()); },
-     [](Call& call, std::string_view value) {
-       const std::int64_t us = integer_of(value);
-       if (us < -1) refuse("ERR CONFIG SET failed - argument must be -1 or more");
-       call.service.slow_log().set_slower_than(us);
-     }},
-    {"slowlog-max-len",
-     [](Call& call) { return std::to_string(call.service.slow_log().entries_max()); },
-     [](Call& call, std::string_view value) {
-       const std::int64_t entries = integer_of(value);
-       if (entries < 0) refuse("ERR CONFIG SET failed - argument must be positive");
-       call.service.slow_log().set_entries_max(static_cast<std::size_t>(entries));
-     }},
-    {"timeout",
-     [](Call& call) { return std::to_string(call.service.options().idle_timeout.count()); },
-     nullptr},
-};
-
-const Setting* find_setting(std::string_view name) {
-  const auto found =
-      std::ranges::find_if(kSettings, [&](const Setting& s) { return is(name, s.name); });
-  return found != std::end(kSettings) ? found : nullptr;
-}
-
-void config_get(Call& call) {
-  std::vector<const Setting*> found;
-  for (const Setting& setting : kSettings) {
-    for (std::size_t i = 2; i < call.size(); ++i) {
-      if (!glob_matches(call[i], setting.name) && !is(call[i], setting.name)) continue;
-      found.push_back(&setting);
-      break;
-    }
-  }
-  call.reply.map(found.size());
-  for (const Setting* const setting : found) {
-    call.reply.bulk(setting->name);
-    call.reply.bulk(setting->get(call));
-  }
-}
-
-void config_set(Call& call) {
-  if (call.size() < 4 || call.size() % 2 != 0)
-    refuse("ERR wrong number of arguments for 'config|set' command");
-  for (std::size_t i = 2; i < call.size(); i += 2) {
-    const Setting* const setting = find_setting(call[i]);
-    if (setting == nullptr) {
-      refuse("ERR Unknown option or number of arguments for CONFIG SET - '" + std::string{call[i]} +
-             "'");
-    }
-    if (setting->set == nullptr && setting->get(call) != call[i + 1]) {
-      refuse("ERR CONFIG SET failed (possibly related to argument '" + std::string{call[i]} +
-             "') - can't set immutable config");
-    }
-  }
-  // All or none.
-  std::vector<std::pair<const Setting*, std::string>> before;
-  try {
-    for (std::size_t i = 2; i < call.size(); i += 2) {
-      const Setting* const setting = find_setting(call[i]);
-      if (setting->set == nullptr) continue;
-      before.emplace_back(setting, setting->get(call));
-      setting->set(call, call[i + 1]);
-    }
-  } catch (const ReplyError&) {
-    for (const auto& [setting, value] : before | std::views::reverse) setting->set(call, value);
-    throw;
-  }
-  call.ok();
-}
-
 // --- COMMAND
 
 void reply_command(Call& call, const Command& command) {
@@ -461,20 +319,6 @@ void info(Call& call) {
     text += section.text(call);
   }
   call.reply.verbatim("txt", text);
-}
-
-void config(Call& call) {
-  if (is(call[1], "get") && call.size() > 2) return config_get(call);
-  if (is(call[1], "set")) return config_set(call);
-  if (is(call[1], "resetstat") && call.size() == 2) {
-    ServiceCounters& counters = call.service.counters();
-    for (auto* const counter : {&counters.commands, &counters.hits, &counters.misses,
-                                &counters.expired, &counters.errors, &counters.refused})
-      counter->store(0);
-    return call.ok();
-  }
-  if (is(call[1], "rewrite")) refuse("ERR The server is running without a config file");
-  refuse_subcommand(call);
 }
 
 void command(Call& call) {
@@ -598,80 +442,6 @@ void latency(Call& call) {
   if (is(call[1], "latest") || is(call[1], "history")) return call.reply.array(0);
   if (is(call[1], "reset")) return call.reply.integer(0);
   if (is(call[1], "histogram")) return call.reply.map(0);
-  refuse_subcommand(call);
-}
-
-// One reply of each kind, as Redis gives them: with what client libraries test their parsers.
-void debug_protocol(Call& call) {
-  resp::ReplyWriter& reply = call.reply;
-  const std::string_view kind = call[2];
-  const auto count_to_three = [&reply] {
-    for (int i = 0; i < 3; ++i) reply.integer(i);
-  };
-  if (is(kind, "string")) return reply.bulk("Hello World");
-  if (is(kind, "integer")) return reply.integer(12345);
-  if (is(kind, "double")) return reply.real(3.141);
-  if (is(kind, "bignum")) return reply.big_number("1234567999999999999999999999999999999");
-  if (is(kind, "null")) return reply.null();
-  if (is(kind, "true")) return reply.boolean(true);
-  if (is(kind, "false")) return reply.boolean(false);
-  if (is(kind, "verbatim")) return reply.verbatim("txt", "This is a verbatim\nstring");
-  if (is(kind, "array")) {
-    reply.array(3);
-    return count_to_three();
-  }
-  if (is(kind, "set")) {
-    reply.set(3);
-    return count_to_three();
-  }
-  if (is(kind, "map")) {
-    reply.map(3);
-    for (int i = 0; i < 3; ++i) {
-      reply.integer(i);
-      reply.boolean(i == 1);
-    }
-    return;
-  }
-  // Neither is a reply itself, so that one follows.
-  if (is(kind, "attrib")) {
-    if (reply.protocol() >= 3) {
-      reply.attributes(1);
-      reply.bulk("key-popularity");
-      reply.array(2);
-      reply.bulk("key:123");
-      reply.integer(90);
-    }
-    return reply.bulk("Some real reply following the attribute");
-  }
-  if (is(kind, "push")) {
-    if (reply.protocol() < 3) refuse("ERR RESP2 is not supported by this command");
-    reply.push(2);
-    reply.bulk("server-cpu-usage");
-    reply.integer(42);
-    return reply.bulk("Some real reply following the push reply");
-  }
-  refuse(
-      "ERR Wrong protocol type name. Please use one of the following: "
-      "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
-}
-
-void debug(Call& call) {
-  if (!call.service.options().allow_debug) {
-    refuse(
-        "ERR DEBUG command not allowed. If the --allow-debug option is given, it is for tests "
-        "only");
-  }
-  if (is(call[1], "sleep") && call.size() == 3) {
-    const auto seconds = parse_real(call[2]);
-    if (!seconds || *seconds < 0 || *seconds > 60) refuse("ERR value is not a valid float");
-    std::this_thread::sleep_for(std::chrono::duration<long double>{*seconds});
-    return call.ok();
-  }
-  if (is(call[1], "protocol") && call.size() == 3) return debug_protocol(call);
-  // Tests of Redis say how it should expire, pack and count: nothing of it applies.
-  if (is(call[1], "set-active-expire") || is(call[1], "jmap") || is(call[1], "reload") ||
-      is(call[1], "change-repl-id") || is(call[1], "set-disable-deny-scripts"))
-    return call.ok();
   refuse_subcommand(call);
 }
 

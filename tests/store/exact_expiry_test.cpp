@@ -46,10 +46,20 @@ TEST_F(ExactExpiry, OfADeadline) {
   clock_.exactly = end - 1;
   EXPECT_TRUE(is_there());
   clock_.exactly = end;
-  EXPECT_EQ(store_->size(), 0U);
   EXPECT_FALSE(is_there());
   EXPECT_FALSE(store_->exists("a"));
   EXPECT_TRUE(store_->init("a").has_value()) << "the id is free again";
+}
+
+// Nobody has looked at it: that would move the clock.
+TEST_F(ExactExpiry, IsCounted) {
+  open({});
+  const Millis end = clock_.exactly + 100;
+  ASSERT_TRUE(store_->load("a")->set(Attribute::deadline, to_time_point(end)).has_value());
+  clock_.exactly = end - 1;
+  EXPECT_EQ(store_->size(), 1U);
+  clock_.exactly = end;
+  EXPECT_EQ(store_->size(), 0U);
 }
 
 TEST_F(ExactExpiry, OfAnAbsoluteTimeout) {
