@@ -17,16 +17,11 @@
 #include <cstddef>
 
 #include "hybrid/hybrid.hpp"
+#include "testing/sanitized.hpp"
 #include "testing/temp_directory.hpp"
 
 namespace hybrid::testing {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // a sanitizer makes system calls of its own
-#else
-constexpr bool kSanitized = false;
-#endif
 
 enum Exit : int { kFine = 0, kOpenFailed, kSetFailed, kNoFilter };
 

@@ -3,15 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/sanitized.hpp"
 #include "tests/real/mounts.hpp"
 
 namespace hybrid::testing {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
 
 class RealFaults : public ::testing::Test {
  protected:

@@ -8,16 +8,11 @@
 
 #include "base/digest.hpp"
 #include "store/salvage.hpp"
+#include "testing/sanitized.hpp"
 #include "testing/store_fixture.hpp"
 
 namespace hybrid::testing {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kBitStep = 13;  // these builds take tens of times as long
-#else
-constexpr std::size_t kBitStep = 1;
-#endif
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
@@ -25,6 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
+constexpr std::size_t kBitStep = kSanitized ? 13 : 1;  // those builds take tens of times as long
 constexpr const char* kSource = "sessions";
 constexpr const char* kSaved = "saved";
 const std::vector<std::string> kSids = {"ada", "bob", "cid", "cid2", "dan", "eve", "fay"};
