@@ -71,7 +71,7 @@ struct Options {
   std::string notify;
   unsigned threads = 0;
   std::size_t connections_max = 10000;
-  std::string memory_max = "0";
+  std::uint64_t memory_max = 0;
   std::size_t request_bytes_max = std::size_t{64} << 20;
   std::size_t output_bytes_max = std::size_t{64} << 20;
   unsigned script_ms = 5000;
@@ -238,7 +238,7 @@ int serve(const Options& options) {
                               .then = options.protect_then},
                    .allow_debug = options.allow_debug,
                    .directory = options.directory,
-                   .memory_max = server::parse_memory(options.memory_max).value(),
+                   .memory_max = options.memory_max,
                    .request_bytes_max = options.request_bytes_max,
                    .connections_max = options.connections_max,
                    .idle_timeout = std::chrono::seconds{options.idle_seconds},
@@ -374,22 +374,29 @@ void add_serve(CLI::App& app, Run& run) {
   add("--threads", options->threads, "That serve connections; 0: one per processor", "N")
       ->check(range(0, 1024));
   add("--max-clients", options->connections_max, "Connections at a time", "N");
+  // A number, or one with a unit.
+  const CLI::Validator bytes{
+      [](std::string& text) {
+        const auto parsed = server::parse_memory(text);
+        if (!parsed)
+          return "'" + text + "' is neither bytes nor a number with k, kb, m, mb, g or gb";
+        text = std::to_string(*parsed);
+        return std::string{};
+      },
+      ""};
   add("--max-memory", options->memory_max,
       "That sessions may take, e.g. 500mb or 2gb; past it changes that need more are refused "
       "(OOM).\n"
       "0: no limit",
       "BYTES")
-      ->check(CLI::Validator{[](std::string& text) {
-                               return server::parse_memory(text)
-                                          ? std::string{}
-                                          : "'" + text +
-                                                "' is neither bytes nor a number with k, kb, m, "
-                                                "mb, g or gb";
-                             },
-                             ""});
-  add("--max-request-bytes", options->request_bytes_max, "Of one request", "N");
+      ->transform(bytes);
+  add("--max-request-bytes", options->request_bytes_max, "Of one request", "BYTES")
+      ->transform(bytes);
   add("--max-output-bytes", options->output_bytes_max,
-      "Unread replies of one client, which is disconnected past it", "N");
+      "Unread replies of one client; past it the server waits until some are read, and\n"
+      "disconnects a client that reads none for a minute",
+      "BYTES")
+      ->transform(bytes);
   add("--max-script-ms", options->script_ms,
       "A script that runs longer is stopped; nobody else is served meanwhile", "N")
       ->check(range(1, 3600000));

@@ -90,15 +90,14 @@ void Connection::close() {
 void Connection::resume_reading() {
   if (!std::exchange(paused_, false)) return;
   if (!input_.empty()) {
-    read_again(again_ ? again_unsent_max_ : SIZE_MAX);
+    read_again();
   } else if (!busy_) {
     loop_->schedule(*this);
   }
 }
 
-void Connection::read_again(std::size_t unsent_max) {
+void Connection::read_again() {
   again_ = true;
-  again_unsent_max_ = unsent_max;
   if (!busy_) loop_->schedule(*this);
 }
 
@@ -172,6 +171,7 @@ void Connection::check_time() noexcept {
   const auto now = loop_->now();
   if (has_deadline_ && now >= deadline_) {
     if (phase_ == Phase::handshaking) return drop("the TLS handshake took too long");
+    if (phase_ == Phase::open) return drop_slow_reader();
     return close();
   }
   const auto idle_max = loop_->limits().idle_timeout;
@@ -228,6 +228,8 @@ void Connection::make_handler() {
   if (!handler_) close();
 }
 
+bool Connection::is_held_back() const { return unsent() > loop_->limits().output_bytes_max; }
+
 void Connection::receive() {
   read_blocked_ = false;
   more_pending_ = false;
@@ -281,9 +283,7 @@ void Connection::finish_call() {
   }
   const bool is_added_to = output_end() > finished_end_;
   if (sends() && is_added_to && finished_end_ > sent_end_ + loop_->limits().output_bytes_max) {
-    loop_->log(
-        {"dropped a slow reader: ", peer_, " has ", std::to_string(unsent()), " bytes unsent"});
-    close();
+    drop_slow_reader();
   }
   finished_end_ = output_end();
   if (phase_ != Phase::open && !input_.empty()) {
@@ -293,6 +293,11 @@ void Connection::finish_call() {
   if (phase_ == Phase::draining && unsent() == 0) finish_output();
   if (output_is_lent_ && unsent() == 0) give_back_output();
   if (again_is_due() || (more_pending_ && receives())) loop_->schedule(*this);
+  if (is_held_back() && blocked_) {
+    if (!has_deadline_) set_deadline(loop_->limits().unread_timeout);
+  } else if (has_deadline_ && phase_ == Phase::open) {
+    clear_deadline();
+  }
   update_watch();
 }
 
@@ -305,6 +310,7 @@ void Connection::send() {
   const Transferred sent = tls_ ? tls_->write(bytes) : plain_send(socket_.descriptor(), bytes);
   if (sent.bytes != 0) last_active_ = loop_->now();
   sent_end_ += sent.bytes;
+  if (sent.bytes != 0 && phase_ == Phase::open) clear_deadline();  // begins anew
   switch (sent.how) {
     case Transfer::done: blocked_ = is_cut; break;
     case Transfer::wants_write: blocked_ = true; break;
@@ -371,6 +377,12 @@ void Connection::give_back_output() {
   output_begin_ += output_.size();
   loop_->give_back_buffer(output_);
   output_is_lent_ = false;
+}
+
+void Connection::drop_slow_reader() {
+  loop_->log(
+      {"dropped a slow reader: ", peer_, " has ", std::to_string(unsent()), " bytes unsent"});
+  close();
 }
 
 void Connection::set_deadline(milliseconds from_now) {

@@ -16,7 +16,8 @@
 // (weak_from_this()) and post.
 //
 //   N1  Bytes of the output are sent in order, and none before allow() let it pass.
-//   N2  on_input() is not called while the handler runs, nor while reading is paused, nor after close() or close_after_output().
+//   N2  on_input() is not called while the handler runs, nor while reading is paused or more output waits than may, nor after close()
+//      or close_after_output().
 //   N3  The handler goes before its connection, on the loop's thread, and never while it is being called.
 //   N4  Without output and unconsumed input a connection has no buffers: both are lent by the loop for as long as they are needed.
 #pragma once
@@ -43,9 +44,11 @@ class Loop;
 
 struct Limits {
   std::size_t connections_max = 10000;
-  // What may wait for a peer that does not read: if more waits when something is added, the connection is dropped. (So one answer may be
-  // larger.)
+  // What may wait for a peer that does not read, beside one answer. While more waits, nothing is received, for many peers send all
+  // that they have to say before they read; what is posted must not add to it, or the connection is dropped.
   std::size_t output_bytes_max = std::size_t{64} << 20;
+  // While more waits, a peer that takes no byte for so long is dropped.
+  std::chrono::milliseconds unread_timeout{60'000};
   // Without a byte sent or received for so long, a connection is closed, within another 250 ms. 0: never.
   std::chrono::seconds idle_timeout{0};
   // For a peer to begin with TLS.
@@ -111,10 +114,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void resume_reading();
   // The idle timeout does not apply: the handler waits for something else than the peer.
   void allow_silence(bool allowed) { silence_is_allowed_ = allowed; }
-  // Calls on_input() once more with what it left, even if nothing has come: on the loop's next turn, so that others have theirs, and
-  // not before at most `unsent_max` bytes of the output wait to be sent. Until then nothing is received.
-  // For a handler that has more to do than it wants to do, or to answer, at once.
-  void read_again(std::size_t unsent_max = SIZE_MAX);
+  // Calls on_input() once more with what it left, even if nothing has come: on the loop's next turn, so that others have theirs. Until
+  // then nothing is received. For a handler that has more to do than it wants to do, or to answer, at once.
+  void read_again();
 
   // From any thread: runs `fn` on the loop's thread, unless the connection is gone by then.
   void post(std::function<void(Connection&)> fn);
@@ -156,10 +158,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void handle(std::uint32_t events);
   void shake_hands();
   void make_handler();
-  bool receives() const { return phase_ == Phase::open && !paused_ && !again_; }
-  bool again_is_due() const {
-    return again_ && phase_ == Phase::open && !paused_ && unsent() <= again_unsent_max_;
-  }
+  // The peer has to read first.
+  bool is_held_back() const;
+  bool takes_input() const { return phase_ == Phase::open && !paused_ && !is_held_back(); }
+  bool receives() const { return takes_input() && !again_; }
+  bool again_is_due() const { return takes_input() && again_; }
   void receive();
   Transferred receive_into(std::span<char> room);
   void feed(std::string_view input);
@@ -175,6 +178,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void borrow_output();
   void give_back_output();
   void drop(std::string_view why) noexcept;
+  void drop_slow_reader();
   void set_deadline(std::chrono::milliseconds from_now);
   void clear_deadline();
   void tear_down();
@@ -209,7 +213,6 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::unique_ptr<TlsSession> tls_;
   std::shared_ptr<Loop> loop_;
   InputBuffer input_;
-  std::size_t again_unsent_max_ = 0;
   SteadyClock::time_point last_active_{};
   SteadyClock::time_point deadline_{};
 

@@ -17,6 +17,10 @@ bool is(std::string_view text, std::string_view word) {
 
 void refuse_syntax() { refuse("ERR syntax error"); }
 
+void refuse_arity(const Call& call) {
+  refuse("ERR wrong number of arguments for '" + std::string{call.command.name} + "' command");
+}
+
 void refuse_subcommand(const Call& call) {
   constexpr std::size_t kShown = 128;
   std::string name{call.command.name};
@@ -29,6 +33,12 @@ void refuse_subcommand(const Call& call) {
 std::int64_t integer_of(std::string_view text) {
   const auto integer = parse_integer(text);
   if (!integer) refuse("ERR value is not an integer or out of range");
+  return *integer;
+}
+
+std::int64_t natural_of(std::string_view text, std::string_view error) {
+  const auto integer = parse_integer(text);
+  if (!integer || *integer < 0) refuse(std::string{error});
   return *integer;
 }
 

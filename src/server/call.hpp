@@ -35,9 +35,14 @@ struct Call {
 bool is(std::string_view text, std::string_view word);
 
 [[noreturn]] void refuse_syntax();
+// For a command that takes so many arguments or so many more, but none in between.
+[[noreturn]] void refuse_arity(const Call& call);
 // The second argument is no subcommand, or has other arguments.
 [[noreturn]] void refuse_subcommand(const Call& call);
 // The argument as an integer, or "ERR value is not an integer or out of range".
 std::int64_t integer_of(std::string_view text);
+// The same; whatever else it is, and if it is negative: `error`.
+std::int64_t natural_of(std::string_view text,
+                        std::string_view error = "ERR value is out of range, must be positive");
 
 }  // namespace hybrid::server

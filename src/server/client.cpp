@@ -135,7 +135,7 @@ std::size_t Client::on_input(std::string_view input) {
     if (count < batch.requests.size()) {
       consumed = batch.requests[count - 1].end;
       parser_.start_over();
-      connection_.read_again(kOutputPerTurn);
+      connection_.read_again();
       break;
     }
     if (status == Status::incomplete) break;
@@ -146,7 +146,7 @@ std::size_t Client::on_input(std::string_view input) {
     }
     if (executed >= kRequestsPerTurn || output.size() > output_before + kOutputPerTurn ||
         SteadyClock::now() > began + kTimePerTurn) {
-      connection_.read_again(kOutputPerTurn);
+      connection_.read_again();
       break;
     }
   }

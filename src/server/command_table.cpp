@@ -72,6 +72,24 @@ constexpr Command kCommands[] = {
     {"srem",        -3, kWrite | kFast,           kOneKey,       srem,             "set", "Removes members"},
     {"sscan",       -3, kRead,                    kOneKey,       sscan,            "set", "Members, in parts"},
 
+    // --- lists
+    {"lindex",       3, kRead,                    kOneKey,       lindex,           "list", "An element"},
+    {"linsert",      5, kWrite | kGrows,          kOneKey,       linsert,          "list", "Inserts an element beside another"},
+    {"llen",         2, kRead | kFast,            kOneKey,       llen,             "list", "How many elements there are"},
+    {"lmove",        5, kWrite | kGrows,          kTwoKeys,      lmove,            "list", "Moves an element to another list"},
+    {"lpop",        -2, kWrite | kFast,           kOneKey,       lpop,             "list", "Removes the first elements"},
+    {"lpos",        -3, kRead,                    kOneKey,       lpos,             "list", "Where an element is"},
+    {"lpush",       -3, kWrite | kGrows | kFast,  kOneKey,       lpush,            "list", "Adds elements in front"},
+    {"lpushx",      -3, kWrite | kGrows | kFast,  kOneKey,       lpushx,           "list", "Adds elements in front if there is such a list"},
+    {"lrange",       4, kRead,                    kOneKey,       lrange,           "list", "Some elements"},
+    {"lrem",         4, kWrite,                   kOneKey,       lrem,             "list", "Removes elements that are equal"},
+    {"lset",         4, kWrite | kGrows,          kOneKey,       lset,             "list", "Replaces an element"},
+    {"ltrim",        4, kWrite,                   kOneKey,       ltrim,            "list", "Removes all elements but some"},
+    {"rpop",        -2, kWrite | kFast,           kOneKey,       rpop,             "list", "Removes the last elements"},
+    {"rpoplpush",    3, kWrite | kGrows,          kTwoKeys,      rpoplpush,        "list", "Moves the last element to the front of another list"},
+    {"rpush",       -3, kWrite | kGrows | kFast,  kOneKey,       rpush,            "list", "Adds elements at the end"},
+    {"rpushx",      -3, kWrite | kGrows | kFast,  kOneKey,       rpushx,           "list", "Adds elements at the end if there is such a list"},
+
     // --- keys
     {"copy",        -3, kWrite | kGrows | kAllKeys, kTwoKeys,      copy,             "generic", "Copies a key"},
     {"del",         -2, kWrite,                   kAllArguments, del,              "generic", "Deletes keys"},

@@ -58,6 +58,24 @@ void smismember(Call& call);
 void srem(Call& call);
 void sscan(Call& call);
 
+// --- list_commands.cpp
+void lindex(Call& call);
+void linsert(Call& call);
+void llen(Call& call);
+void lmove(Call& call);
+void lpop(Call& call);
+void lpos(Call& call);
+void lpush(Call& call);
+void lpushx(Call& call);
+void lrange(Call& call);
+void lrem(Call& call);
+void lset(Call& call);
+void ltrim(Call& call);
+void rpop(Call& call);
+void rpoplpush(Call& call);
+void rpush(Call& call);
+void rpushx(Call& call);
+
 // --- key_commands.cpp
 void copy(Call& call);
 void del(Call& call);

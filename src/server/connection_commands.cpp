@@ -54,7 +54,7 @@ void set_name(Call& call, std::string_view name) {
 }  // namespace
 
 void ping(Call& call) {
-  if (call.size() > 2) refuse("ERR wrong number of arguments for 'ping' command");
+  if (call.size() > 2) refuse_arity(call);
   const bool has_message = call.size() == 2;
   if (call.client.protocol() == 2 && call.client.subscriptions() > 0) {
     call.reply.array(2);

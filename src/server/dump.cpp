@@ -14,11 +14,15 @@ namespace {
 
 enum class Form : std::uint8_t {
   string = 0,
+  list = 1,
   set = 2,
   hash = 4,
+  list_ziplist = 10,
   set_intset = 11,
   hash_ziplist = 13,
+  list_ziplists = 14,
   hash_listpack = 16,
+  list_listpacks = 18,
   set_listpack = 20,
 };
 
@@ -60,6 +64,7 @@ Form form_of(Type type) {
     case Type::string: return Form::string;
     case Type::set: return Form::set;
     case Type::hash: return Form::hash;
+    case Type::list: return Form::list;
   }
   return Form::hash;
 }
@@ -91,7 +96,7 @@ std::string characters(ByteReader& in, std::uint64_t bytes) {
   return std::string{as_chars(sure(in.take(bytes)))};
 }
 
-// Members, or fields and values in turn. Bounded: what is compressed may be much larger than the payload.
+// Members, elements of a list, or fields and values in turn. Bounded: what is compressed may be much larger than the payload.
 class Elements {
  public:
   void add(std::string element) {
@@ -99,11 +104,11 @@ class Elements {
     if (bytes_ > kSessionBytesMax || all_.size() == kElementsMax) throw Malformed{};
     all_.push_back(std::move(element));
   }
-  DumpedValue as_set() {
-    DumpedValue value{.type = Type::set, .text = {}, .fields = {}};
-    for (std::string& member : all_) value.fields.emplace_back(std::move(member), "");
-    return value;
+  void add(Elements more) {
+    for (std::string& element : more.all_) add(std::move(element));
   }
+  DumpedValue as_set() { return as(Type::set); }
+  DumpedValue as_list() { return as(Type::list); }
   DumpedValue as_hash() {
     DumpedValue value{.type = Type::hash, .text = {}, .fields = {}};
     if (all_.size() % 2 != 0) throw Malformed{};
@@ -113,6 +118,12 @@ class Elements {
   }
 
  private:
+  DumpedValue as(Type type) {
+    DumpedValue value{.type = type, .text = {}, .fields = {}};
+    for (std::string& element : all_) value.fields.emplace_back(std::move(element), "");
+    return value;
+  }
+
   std::vector<std::string> all_;
   std::size_t bytes_ = 0;
 };
@@ -285,9 +296,37 @@ Elements strings(Reader& in, std::size_t a_piece) {
   return elements;
 }
 
+Elements elements_of_ziplists(Reader& in) {
+  Elements elements;
+  for (std::uint64_t pieces = in.length(); pieces > 0; --pieces)
+    elements.add(elements_of_ziplist(in.string()));
+  return elements;
+}
+
+// Each with what it is in front: one element that is large, or a listpack.
+Elements elements_of_listpacks(Reader& in) {
+  constexpr std::uint64_t kPlain = 1;
+  constexpr std::uint64_t kPacked = 2;
+  Elements elements;
+  for (std::uint64_t pieces = in.length(); pieces > 0; --pieces) {
+    const std::uint64_t kind = in.length();
+    if (kind == kPlain)
+      elements.add(in.string());
+    else if (kind == kPacked)
+      elements.add(elements_of_listpack(in.string()));
+    else
+      throw Malformed{};
+  }
+  return elements;
+}
+
 DumpedValue read_value(Form form, Reader& in) {
   switch (form) {
     case Form::string: return {.type = Type::string, .text = in.string(), .fields = {}};
+    case Form::list: return strings(in, 1).as_list();
+    case Form::list_ziplist: return elements_of_ziplist(in.string()).as_list();
+    case Form::list_ziplists: return elements_of_ziplists(in).as_list();
+    case Form::list_listpacks: return elements_of_listpacks(in).as_list();
     case Form::set: return strings(in, 1).as_set();
     case Form::hash: return strings(in, 2).as_hash();
     case Form::set_intset: return integers_of_intset(in.string()).as_set();

@@ -2,7 +2,7 @@
 // and hybrid with the tools that there are.
 //
 // Layout: type, 1 byte | value | version of the format, 2 bytes | CRC-64 (Jones) of all before. Strings have their length in front, and
-// may be compressed (LZF); small hashes and sets of Redis are one string, packed in ways that changed over the years.
+// may be compressed (LZF); small hashes and sets of Redis are one string, and lists some strings, packed in ways that changed over the years.
 // Pure functions; safe from any thread.
 #pragma once
 
@@ -21,7 +21,7 @@ struct DumpedValue {
   Type type = Type::string;
   std::string text;  // of a string
   std::vector<std::pair<std::string, std::string>>
-      fields;  // of a hash; a set's members, with nothing for values
+      fields;  // of a hash; a set's members and a list's elements, with nothing for values
 };
 
 // In the plainest form, which every Redis that has RESTORE takes.
@@ -29,9 +29,9 @@ std::string to_dump(const DumpedValue& value);
 
 enum class DumpError : std::uint8_t {
   checksum,  // it is not what DUMP gave
-  format,  // it is no string, hash or set, or it is larger than any session, or of more elements than that
+  format,  // it is no string, hash, set or list, or it is larger than any session, or of more elements than that
 };
-// Members, or fields and values.
+// Members, elements, or fields and values.
 inline constexpr std::size_t kElementsMax = std::size_t{1} << 20;
 std::variant<DumpedValue, DumpError> parse_dump(std::string_view payload);
 

@@ -24,9 +24,7 @@ void write(Call& call, const std::optional<Object>& object, Changes& changes,
 
 // Sets all pairs; how many of the fields are new.
 std::int64_t set_pairs(Call& call) {
-  if (call.size() % 2 != 0) {
-    refuse("ERR wrong number of arguments for '" + std::string{call.command.name} + "' command");
-  }
+  if (call.size() % 2 != 0) refuse_arity(call);
   const auto object = hash_of(call);
   Changes changes;
   std::int64_t made = 0;

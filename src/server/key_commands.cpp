@@ -226,15 +226,18 @@ void dump(Call& call) {
   DumpedValue value{.type = object->type(), .text = {}, .fields = {}};
   if (value.type == Type::string) {
     object->get_unnamed(value.text);
+  } else if (value.type == Type::list) {
+    for (Element& element : object->elements())
+      value.fields.emplace_back(std::move(element.text), "");
   } else {
-    // A C++ program may have made a session without keys, or with some of the same text: Redis takes neither.
     value.fields = object->fields();
-    if (value.fields.empty()) return call.reply.null();
     const auto field_of = [](const auto& field) -> std::string_view { return field.first; };
     std::ranges::sort(value.fields);
     const auto same = std::ranges::unique(value.fields, {}, field_of);
     value.fields.erase(same.begin(), same.end());
   }
+  // A C++ program may have made a session without keys, or with some of the same text: Redis takes neither.
+  if (value.type != Type::string && value.fields.empty()) return call.reply.null();
   call.reply.bulk(to_dump(value));
 }
 
@@ -273,7 +276,13 @@ RestoreOptions parse_restore(const Call& call) {
 }
 
 void add(const DumpedValue& value, Changes& changes) {
+  std::int64_t place = 0;
   for (const auto& [field, text] : value.fields) {
+    if (value.type == Type::list) {
+      check_value(field);
+      changes.set_element(place++, field);
+      continue;
+    }
     check_field(field);
     if (value.type == Type::set)
       changes.add_member(field);
@@ -394,6 +403,7 @@ void object(Call& call) {
     if (parse_integer(value)) return call.reply.bulk("int");
     return call.reply.bulk(value.size() <= kEmbedded ? "embstr" : "raw");
   }
+  if (found->type() == Type::list) return call.reply.bulk("quicklist");
   const auto fields = found->fields();
   if (found->type() == Type::set) {
     const bool integers = std::ranges::all_of(

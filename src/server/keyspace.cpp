@@ -1,5 +1,6 @@
 #include "server/keyspace.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -12,6 +13,7 @@ namespace hybrid::server {
 namespace {
 
 constexpr std::string_view kUnnamed = "\xc0";  // nil
+constexpr auto kTypeMax = static_cast<std::uint8_t>(Type::list);
 
 }  // namespace
 
@@ -20,6 +22,7 @@ std::string_view to_string(Type type) {
     case Type::hash: return "hash";
     case Type::string: return "string";
     case Type::set: return "set";
+    case Type::list: return "list";
   }
   return "none";
 }
@@ -53,7 +56,7 @@ std::optional<Type> type_of(std::string_view value) {
   if (value.size() < kBytesMin || value[0] != kArrayOf3) return std::nullopt;
   const auto type = static_cast<std::uint8_t>(value[value.size() - 2]);
   const auto database = static_cast<std::uint8_t>(value[value.size() - 1]);
-  if (type > static_cast<std::uint8_t>(Type::set) || database > kGraveyard) return std::nullopt;
+  if (type > kTypeMax || database > kGraveyard) return std::nullopt;
   return static_cast<Type>(type);
 }
 
@@ -64,7 +67,7 @@ std::optional<Served> parse_served(std::string_view value) {
   const auto fields = decode<std::tuple<std::string, std::uint8_t, unsigned>>(in);
   if (!fields) return std::nullopt;
   const auto& [name, type, database] = *fields;
-  if (type > static_cast<std::uint8_t>(Type::set) || database > kGraveyard) return std::nullopt;
+  if (type > kTypeMax || database > kGraveyard) return std::nullopt;
   return Served{.name = name, .type = static_cast<Type>(type), .database = database};
 }
 
@@ -127,6 +130,21 @@ void Changes::add_member(std::string_view member) {
     out.string(member);
     key_end = bytes_.view().size();
     out.nil();
+  });
+}
+
+void Changes::set_element(std::int64_t place, std::string_view value) {
+  add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
+    out.integer(place);
+    key_end = bytes_.view().size();
+    out.string(value);
+  });
+}
+
+void Changes::erase_element(std::int64_t place) {
+  add(Change::Kind::erase, [&](Encoder& out, std::size_t& key_end) {
+    out.integer(place);
+    key_end = bytes_.view().size();
   });
 }
 
@@ -265,6 +283,19 @@ std::vector<std::pair<std::string, std::string>> Object::fields() const {
     value = std::string{to_text(value, memory)};
   }
   return entries;
+}
+
+std::vector<Element> Object::elements() const {
+  std::vector<Element> elements;
+  std::string memory;
+  for (const auto& [key, value] : entries()) {
+    Decoder in{key};
+    if (in.kind() != Kind::integer) continue;
+    if (const auto place = in.integer())
+      elements.push_back({.place = *place, .text = std::string{to_text(value, memory)}});
+  }
+  std::ranges::sort(elements, {}, &Element::place);
+  return elements;
 }
 
 // --- Keyspace

@@ -1,8 +1,8 @@
 // Keys of the protocol and the sessions behind them, over any Provider.
 //
 // A key is a session, whose id is the key's name: a hash's fields are its keys, a string is its one unnamed value (of the key
-// nil), a set's members are its keys, with nil for values. Beside them it has its name and type (Attribute::served), since
-// clients ask for both, and when it expires (Attribute::deadline).
+// nil), a set's members are its keys, with nil for values, a list's elements its values, under integers that say in which order. Beside
+// them it has its name and type (Attribute::served), since clients ask for both, and when it expires (Attribute::deadline).
 //   K1  Whoever calls holds the locks of the keys concerned (key_locks.hpp): what was read stays so until what depends on it
 //       is written, as far as other clients go.
 //   K2  A change of one key is one record of the log.
@@ -23,7 +23,7 @@
 
 namespace hybrid::server {
 
-enum class Type : std::uint8_t { hash = 0, string = 1, set = 2 };
+enum class Type : std::uint8_t { hash = 0, string = 1, set = 2, list = 3 };
 std::string_view to_string(Type type);
 
 inline constexpr unsigned kDatabases = 16;
@@ -72,6 +72,8 @@ class Changes {
   void set(std::string_view field, std::string_view value);
   void erase(std::string_view field);
   void add_member(std::string_view member);
+  void set_element(std::int64_t place, std::string_view value);
+  void erase_element(std::int64_t place);
   void set_unnamed(std::string_view value);
   void set_deadline(TimePoint deadline);
   void erase_deadline();
@@ -97,6 +99,12 @@ class Changes {
   std::vector<Part> parts_;
 };
 
+// Of a list.
+struct Element {
+  std::int64_t place = 0;
+  std::string text;
+};
+
 // One key that lives.
 class Object {
  public:
@@ -114,6 +122,8 @@ class Object {
   SessionInfo info() const { return must(session_.info()); }
   // Whether it is a field of a hash, or a member of a set: what integers and the like are called, see to_text().
   std::vector<std::pair<std::string, std::string>> fields() const;
+  // Of a list, in their order. What a C++ program added under another key is none of them.
+  std::vector<Element> elements() const;
   // As they are stored, attributes among them.
   std::vector<std::pair<std::string, std::string>> entries() const {
     return must(session_.backend()->entries());

@@ -53,8 +53,7 @@ void srem(Call& call) {
 void spop(Call& call) {
   const bool has_count = call.size() > 2;
   if (call.size() > 3) refuse_syntax();
-  const std::int64_t count = has_count ? integer_of(call[2]) : 1;
-  if (count < 0) refuse("ERR value is out of range, must be positive");
+  const std::int64_t count = has_count ? natural_of(call[2]) : 1;
   const auto object = set_of(call);
   auto members = object ? object->fields() : std::vector<std::pair<std::string, std::string>>{};
   if (members.empty()) return has_count ? call.reply.set(0) : call.reply.null();

@@ -212,9 +212,7 @@ void mget(Call& call) {
 namespace {
 
 void check_pairs(Call& call) {
-  if (call.size() % 2 == 0) {
-    refuse("ERR wrong number of arguments for '" + std::string{call.command.name} + "' command");
-  }
+  if (call.size() % 2 == 0) refuse_arity(call);
 }
 
 void set_all(Call& call) {

@@ -93,6 +93,8 @@ class Moving(ClientsTest):
         for here, there in questions:
             answers = [self.call(*asked).splitlines() for asked in
                        ((self.server.port, *here.split()), (self.port, *there.split()))]
+            if here.startswith("lrange"):
+                self.assertEqual(*answers, here)
             if here.startswith("hgetall"):
                 answers = [list(zip(answer[::2], answer[1::2], strict=True)) for answer in answers]
             self.assertEqual(sorted(answers[0]), sorted(answers[1]), here)
@@ -106,21 +108,24 @@ class Moving(ClientsTest):
         self.call(there, "hset", "large", *(word for field in fields for word in field))
         self.call(there, "sadd", "numbers", "1", "2", "70000")
         self.call(there, "sadd", "names", "ada", "bob")
+        self.call(there, "rpush", "basket", "tea", "42", "y" * 10_000, *(f"item{number}" for number in range(2000)))
         looks = {"text": "get", "number": "get", "small": "hgetall", "large": "hgetall", "numbers": "smembers",
-                 "names": "smembers"}
+                 "names": "smembers", "basket": "lrange"}
+        ranges = {"lrange": " 0 -1"}
 
         moved = self.call(there, "migrate", "127.0.0.1", str(here), "", "0", "5000", "COPY", "AUTH", PASSWORD,
                           "KEYS", *looks)
         self.assertEqual(moved, b"OK")
         self.kill_and_start_server()
-        self.expect_same(*((f"{look} {key}",) * 2 for key, look in looks.items()))
+        self.expect_same(*((f"{look} {key}{ranges.get(look, '')}",) * 2 for key, look in looks.items()))
         self.assertTrue(590 < int(self.call(here, "ttl", "text")) <= 600)
         self.assertEqual(self.call(here, "ttl", "large"), b"-1")
 
         for key in looks:
             payload = self.call(here, "dump", key)
             self.assertEqual(self.call(there, "-x", "restore", f"back:{key}", "0", input=payload), b"OK")
-        self.expect_same(*((f"{look} {key}", f"{look} back:{key}") for key, look in looks.items()))
+        self.expect_same(*((f"{look} {key}{ranges.get(look, '')}", f"{look} back:{key}{ranges.get(look, '')}")
+                           for key, look in looks.items()))
         self.expect_same(*((f"type {key}", f"type back:{key}") for key in looks))
 
 

@@ -126,14 +126,21 @@ TEST_F(Connection, DropsASlowReaderWhileOthersGoOn) {
   start(net::Server::Config{
       .limits = {.output_bytes_max = 4 * kMegabyte},
       .loops = 1,
-      .make_handler = lines([](net::Connection& connection, std::string_view line) {
-        connection.output().append(line == "much" ? kMegabyte : 5, 'x');
+      .make_handler = lines([this](net::Connection& connection, std::string_view line) {
+        if (line == "listen") return keep(connection);
+        connection.output() += "xxxxx";
         connection.allow_all();
       })});
   auto slow = client();
   auto other = client();
+  slow.send("listen\n");
   for (int i = 0; i < 20 && log_lines().empty(); ++i) {
-    slow.send_what_fits("much\n");
+    if (const auto listener = kept().lock()) {
+      listener->post([](net::Connection& connection) {
+        connection.output().append(kMegabyte, 'x');
+        connection.allow_all();
+      });
+    }
     other.send("little\n");
     EXPECT_EQ(other.receive(5), "xxxxx");
   }
@@ -227,21 +234,54 @@ TEST_F(Connection, CallsAHandlerAgainThatStoppedHalfway) {
 TEST_F(Connection, LetsAHandlerWaitUntilItsPeerHasRead) {
   static std::atomic<std::size_t> unsent_max;
   unsent_max = 0;
-  start(handlers([](net::Connection& connection, std::string_view input) -> std::size_t {
-    std::size_t consumed = 0;
-    while (consumed < input.size() && connection.unsent() < kMegabyte) {
-      connection.output().append(kMegabyte / 2, input[consumed++]);
-      connection.allow_all();
-    }
-    unsent_max = std::max<std::size_t>(unsent_max, connection.unsent());
-    if (consumed < input.size()) connection.read_again(kMegabyte / 4);
-    return consumed;
-  }));
+  net::HandlerFactory make_handler =
+      handlers([](net::Connection& connection, std::string_view input) -> std::size_t {
+        connection.output().append(kMegabyte / 2, input[0]);
+        connection.allow_all();
+        unsent_max = std::max<std::size_t>(unsent_max, connection.unsent());
+        if (input.size() > 1) connection.read_again();
+        return 1;
+      });
+  start(net::Server::Config{.limits = {.output_bytes_max = kMegabyte},
+                            .loops = 1,
+                            .make_handler = std::move(make_handler)});
   auto one = client();
   one.send(std::string(200, 'x'));
   EXPECT_TRUE(one.receive(100 * kMegabyte) == std::string(100 * kMegabyte, 'x'));
   EXPECT_LE(unsent_max, 2 * kMegabyte);
   EXPECT_THAT(log_lines(), IsEmpty());
+}
+
+TEST_F(Connection, DropsAPeerThatHasToReadAndDoesNot) {
+  constexpr auto kTimeout = 400ms;
+  start(net::Server::Config{
+      .limits = {.output_bytes_max = kMegabyte, .unread_timeout = kTimeout},
+      .loops = 1,
+      .make_handler = handlers([](net::Connection& connection, std::string_view input) {
+        connection.output().append(kMegabyte, 'x');
+        connection.allow_all();
+        if (input.size() > 1) connection.read_again();
+        return std::size_t{1};
+      })});
+  auto slow = client();
+  auto quick = client();
+  slow.send(std::string(20, 'x'));
+  quick.send(std::string(20, 'x'));
+  // It reads a little all the time, for longer than the timeout.
+  std::size_t left = 20 * kMegabyte;
+  while (left > 0) {
+    const std::size_t part = std::min<std::size_t>(left, kMegabyte);
+    EXPECT_EQ(quick.receive(part).size(), part);
+    left -= part;
+    std::this_thread::sleep_for(kTimeout / 10);
+  }
+  EXPECT_TRUE(eventually([&] { return server().connections() == 1; }));
+  EXPECT_THAT(log_lines(), ElementsAre(::testing::MatchesRegex(
+                               "dropped a slow reader: unix:.* has [0-9]+ bytes unsent")));
+  quick.send("x");
+  EXPECT_EQ(quick.receive(kMegabyte).size(), kMegabyte) << "it owes nothing any more";
+  std::this_thread::sleep_for(2 * kTimeout);
+  EXPECT_EQ(server().connections(), 1U);
 }
 
 TEST_F(Connection, MakesThePeerWaitWhileReadingIsPaused) {

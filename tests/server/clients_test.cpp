@@ -98,6 +98,15 @@ TEST(Messages, TellOfKeys) {
       {"DEL t", {"del t"}},
       {"HDEL h f", {"hdel h", "del h"}},
       {"SET x 1 PX 30", {"set x", "expire x", "expired x"}},
+      {"RPUSH l 1 2 3 4", {"rpush l"}},
+      {"LPOP l", {"lpop l"}},
+      {"LINSERT l BEFORE 2 1", {"linsert l"}},
+      {"LSET l 0 0", {"lset l"}},
+      {"RPOPLPUSH l m", {"lpush m", "rpop l"}},
+      {"RPOPLPUSH m m", {"lpush m", "rpop m"}},
+      {"LMOVE m l LEFT RIGHT", {"rpush l", "lpop m", "del m"}},
+      {"LREM l 1 0", {"lrem l"}},
+      {"LTRIM l 5 6", {"ltrim l", "del l"}},
   };
   for (const auto& [request, events] : cases) {
     client(request);

@@ -121,6 +121,25 @@ TEST(Dump, ReadsHashesAndSetsOfRedis) {
   EXPECT_THAT(names.fields, ElementsAre(Pair("bob", ""), Pair("ada", "")));
 }
 
+TEST(Dump, ReadsListsOfRedis) {
+  EXPECT_EQ(parsed(sealed("\x01\x02\x01x\xc0\x07"sv)).type, Type::list);
+  EXPECT_THAT(parsed(sealed("\x01\x02\x01x\xc0\x07"sv)).fields,
+              ElementsAre(Pair("x", ""), Pair("7", "")));
+  // Of 2.8, of 3.2 to 6.2, and of 7.
+  const std::string ziplist = "\x0e\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x01x\xff"s;
+  const std::string listpack = "\x0c\x00\x00\x00\x02\x00\x81x\x02\x07\x01\xff"s;
+  const std::string as_ziplist = static_cast<char>(ziplist.size()) + ziplist;
+  const std::string as_listpack = static_cast<char>(listpack.size()) + listpack;
+  EXPECT_THAT(parsed(sealed("\x0a" + as_ziplist)).fields, ElementsAre(Pair("x", "")));
+  EXPECT_THAT(parsed(sealed("\x0e\x02" + as_ziplist + as_ziplist)).fields,
+              ElementsAre(Pair("x", ""), Pair("x", "")));
+  const DumpedValue pieces =
+      parsed(sealed("\x12\x03\x02" + as_listpack + "\x01\x01y\x02" + as_listpack));
+  EXPECT_EQ(pieces.type, Type::list);
+  EXPECT_THAT(pieces.fields, ElementsAre(Pair("x", ""), Pair("7", ""), Pair("y", ""), Pair("x", ""),
+                                         Pair("7", "")));
+}
+
 // By the table of encodings in Redis's listpack.c; behind each entry its length.
 TEST(Dump, ReadsEachEntryOfAListpack) {
   const auto entry = [](std::string_view encoded) {
@@ -206,9 +225,8 @@ TEST(Dump, RefusesWhatItDidNotGive) {
   }
 }
 
-TEST(Dump, RefusesWhatIsNoStringHashOrSet) {
+TEST(Dump, RefusesWhatIsNothingThatWeHave) {
   const std::string_view bodies[] = {
-      "\x01\x01\x01x"sv,             // a list
       "\x05\x00"sv,                  // a sorted set
       "\x15\x00"sv,                  // a stream
       "\x00\x05hell"sv,              // cut off
@@ -217,6 +235,9 @@ TEST(Dump, RefusesWhatIsNoStringHashOrSet) {
       "\x00\xc4\x00"sv,              // nor encoding
       "\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff"sv,
       "\x04\x00"sv,                                  // no fields
+      "\x01\x00"sv,                                  // no elements
+      "\x12\x01\x03\x01x"sv,                         // a list of a third kind of pieces
+      "\x12\x02\x01\x01x"sv,                         // of less of them than it says
       "\x04\x02\x01g\x01"sv,                         // half of them
       "\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff"sv,  // more than there is memory for
       "\x0b\x08\x03\x00\x00\x00\x00\x00\x00\x00"sv,  // integers of three bytes
@@ -341,7 +362,7 @@ TEST(Restore, TakesWhatRedisTakes) {
   EXPECT_EQ(restore(client, "k", "0", payload, {"FREQ", "256"}),
             "ERR Invalid FREQ value, must be >= 0 and <= 255");
   EXPECT_EQ(restore(client, "n", "0", "x"), "ERR DUMP payload version or checksum are wrong");
-  EXPECT_EQ(restore(client, "n", "0", sealed("\x01\x01\x01x")), "ERR Bad data format");
+  EXPECT_EQ(restore(client, "n", "0", sealed("\x05\x01\x01x")), "ERR Bad data format");
   EXPECT_EQ(client("EXISTS n"), "0");
   EXPECT_EQ(client("GET k"), "\"1\"");
 

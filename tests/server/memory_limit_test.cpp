@@ -52,9 +52,10 @@ TEST_F(AFullServer, KnowsWhatMayNeedMore) {
   // As Redis 7.0 has it.
   EXPECT_THAT(names, UnorderedElementsAre("append", "copy", "decr", "decrby", "getset", "hincrby",
                                           "hincrbyfloat", "hmset", "hset", "hsetnx", "incr",
-                                          "incrby", "incrbyfloat", "mset", "msetnx", "psetex",
-                                          "restore", "restore-asking", "sadd", "set", "setbit",
-                                          "setex", "setnx", "setrange"));
+                                          "incrby", "incrbyfloat", "linsert", "lmove", "lpush",
+                                          "lpushx", "lset", "rpoplpush", "rpush", "rpushx", "mset",
+                                          "msetnx", "psetex", "restore", "restore-asking", "sadd",
+                                          "set", "setbit", "setex", "setnx", "setrange"));
 }
 
 TEST_F(AFullServer, GivesNoLongerNames) {

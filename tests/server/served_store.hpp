@@ -28,19 +28,21 @@ class TestClient {
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     const timeval patience{.tv_sec = 60, .tv_usec = 0};
     ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     EXPECT_EQ(::connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
   TestClient(const TestClient&) = delete;
   TestClient& operator=(const TestClient&) = delete;
   ~TestClient() { ::close(descriptor_); }
 
-  // Whether the server is still there is seen by the reply.
-  void send(std::string_view bytes) {
+  // Whether the server is still there is seen by the reply, too. False: it does not take them.
+  bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
+      if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
+    return true;
   }
   static std::string encoded(const std::vector<std::string>& arguments) {
     std::string bytes = "*" + std::to_string(arguments.size()) + "\r\n";

@@ -57,6 +57,26 @@ TEST(Served, ShowsWhatACppProgramHasStored) {
   EXPECT_EQ(served.store().size().value(), 0U);
 }
 
+TEST(Served, KeepsAListAsValuesInOrder) {
+  ServedStore served;
+  TestClient client = served.client();
+  EXPECT_EQ(client("RPUSH basket tea milk"), "2");
+  EXPECT_EQ(client("LPUSH basket bread"), "3");
+  Session session = served.store().find("basket").value().value();
+  EXPECT_EQ(session.get<std::string>(-1).value(), "bread");
+  EXPECT_EQ(session.get<std::string>(1).value(), "milk");
+  ASSERT_TRUE(session.set(7, 42).has_value());
+  ASSERT_TRUE(session.set("note", "not of the list").has_value());
+  EXPECT_EQ(client("LRANGE basket 0 -1"), "[\"bread\", \"tea\", \"milk\", \"42\"]");
+  ASSERT_TRUE(session.set(std::numeric_limits<std::int64_t>::max(), "last").has_value());
+  EXPECT_EQ(client("RPUSH basket more"), "ERR the list has no place at this end");
+  EXPECT_EQ(client("RPOP basket"), "\"last\"");
+  EXPECT_EQ(client("RPUSH basket more"), "5");
+  EXPECT_EQ(client("LLEN basket"), "5");
+  EXPECT_EQ(client("LPOP basket 9"), "[\"bread\", \"tea\", \"milk\", \"42\", \"more\"]");
+  EXPECT_EQ(session.get<std::string>("note").value(), "not of the list");
+}
+
 TEST(Served, ListsEveryKeyOfManyAndLongNames) {
   ServedStore served;
   TestClient client = served.client();
@@ -244,6 +264,19 @@ TEST(RequestsTogether, MayBeManyAndLarge) {
     ASSERT_EQ(client.reply(), std::to_string(i + 1));
     ASSERT_EQ(client.reply(), '"' + value + '"');
   }
+}
+
+// Many clients do so: those that have no thread that reads, or no event loop.
+TEST(RequestsTogether, MayAllBeSentBeforeAReplyIsRead) {
+  ServedStore served;
+  TestClient client = served.client();
+  constexpr int kRequests = 20'000;
+  constexpr std::size_t kValueBytes = 1000;
+  client({"SET", "k", std::string(kValueBytes, 'x')});
+  std::string requests;
+  for (int i = 0; i < kRequests; ++i) requests += TestClient::encoded("GET k");
+  ASSERT_TRUE(client.send(requests)) << "the server waits for the client, which waits for it";
+  for (int i = 0; i < kRequests; ++i) ASSERT_EQ(client.reply().size(), kValueBytes + 2);
 }
 
 TEST(RequestsTogether, EndAtOneThatIsMalformed) {
