@@ -64,13 +64,20 @@ constexpr Command kCommands[] = {
     // --- sets
     {"sadd",        -3, kWrite | kGrows | kFast,  kOneKey,       sadd,             "set", "Adds members"},
     {"scard",        2, kRead | kFast,            kOneKey,       scard,            "set", "How many members there are"},
+    {"sdiff",       -2, kRead,                    kAllArguments, sdiff,            "set", "What the others do not have of the first"},
+    {"sdiffstore",  -3, kWrite | kGrows,          kAllArguments, sdiffstore,       "set", "SDIFF, into a key"},
+    {"sinter",      -2, kRead,                    kAllArguments, sinter,           "set", "What all have"},
+    {"sinterstore", -3, kWrite | kGrows,          kAllArguments, sinterstore,      "set", "SINTER, into a key"},
     {"sismember",    3, kRead | kFast,            kOneKey,       sismember,        "set", "Whether it is a member"},
     {"smembers",     2, kRead,                    kOneKey,       smembers,         "set", "All members"},
     {"smismember",  -3, kRead | kFast,            kOneKey,       smismember,       "set", "Which of these are members"},
+    {"smove",        4, kWrite | kGrows | kFast,  kTwoKeys,      smove,            "set", "Moves a member to another set"},
     {"spop",        -2, kWrite | kFast,           kOneKey,       spop,             "set", "Removes members at random"},
     {"srandmember", -2, kRead,                    kOneKey,       srandmember,      "set", "Members at random"},
     {"srem",        -3, kWrite | kFast,           kOneKey,       srem,             "set", "Removes members"},
     {"sscan",       -3, kRead,                    kOneKey,       sscan,            "set", "Members, in parts"},
+    {"sunion",      -2, kRead,                    kAllArguments, sunion,           "set", "What one of them has"},
+    {"sunionstore", -3, kWrite | kGrows,          kAllArguments, sunionstore,      "set", "SUNION, into a key"},
 
     // --- lists
     {"lindex",       3, kRead,                    kOneKey,       lindex,           "list", "An element"},

@@ -49,14 +49,21 @@ void hvals(Call& call);
 
 // --- set_commands.cpp
 void sadd(Call& call);
-void spop(Call& call);
-void srandmember(Call& call);
 void scard(Call& call);
+void sdiff(Call& call);
+void sdiffstore(Call& call);
+void sinter(Call& call);
+void sinterstore(Call& call);
 void sismember(Call& call);
 void smembers(Call& call);
 void smismember(Call& call);
+void smove(Call& call);
+void spop(Call& call);
+void srandmember(Call& call);
 void srem(Call& call);
 void sscan(Call& call);
+void sunion(Call& call);
+void sunionstore(Call& call);
 
 // --- list_commands.cpp
 void lindex(Call& call);

@@ -1,5 +1,6 @@
 // Sets: a member is a key of the session, without a value. Small ones, as the indexes of session stores are.
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "server/commands.hpp"
@@ -10,7 +11,9 @@
 namespace hybrid::server {
 namespace {
 
-std::optional<Object> set_of(Call& call) { return call.keys.find(call.key(), Type::set); }
+std::optional<Object> set_of(Call& call, std::size_t argument = 1) {
+  return call.keys.find(call.key(argument), Type::set);
+}
 
 // The arguments from the third on, each once, for which `wanted` is true.
 template <class Wanted>
@@ -20,6 +23,56 @@ std::vector<std::string_view> distinct(Call& call, Wanted&& wanted) {
   members.erase(std::unique(members.begin(), members.end()), members.end());
   std::erase_if(members, [&](std::string_view member) { return !wanted(member); });
   return members;
+}
+
+using Combine = bool (*)(std::size_t sets, std::size_t found, bool in_first);
+
+// The members of the sets from argument `first` on that are in so many of them, and in the first or not, as `wanted` says.
+std::vector<std::string> combined(Call& call, std::size_t first, Combine wanted) {
+  constexpr std::size_t kCombinedMax = std::size_t{1} << 24;  // a set may be named many times
+  std::size_t looked_at = 0;
+  std::map<std::string, std::pair<std::size_t, bool>> found;
+  for (std::size_t i = first; i < call.size(); ++i) {
+    const auto object = set_of(call, i);
+    if (!object) continue;
+    looked_at += object->size();
+    if (looked_at > kCombinedMax) refuse("ERR the sets have too many members to be combined");
+    for (auto& [member, nothing] : object->fields()) {
+      auto& [times, in_first] = found[std::move(member)];
+      ++times;
+      in_first = in_first || i == first;
+    }
+  }
+  std::vector<std::string> members;
+  for (const auto& [member, where] : found) {
+    if (wanted(call.size() - first, where.first, where.second)) members.push_back(member);
+  }
+  return members;
+}
+
+bool in_all(std::size_t sets, std::size_t found, bool) { return found == sets; }
+bool in_any(std::size_t, std::size_t, bool) { return true; }
+bool in_first_only(std::size_t, std::size_t found, bool in_first) { return in_first && found == 1; }
+
+void combine(Call& call, Combine wanted) {
+  const auto members = combined(call, 1, wanted);
+  call.reply.set(members.size());
+  for (const std::string& member : members) call.reply.bulk(member);
+}
+
+// Replaces the first key, whatever it was.
+void combine_and_store(Call& call, Combine wanted, std::string_view event) {
+  const auto members = combined(call, 2, wanted);
+  const Key key = call.key();
+  if (members.empty()) {
+    remove_key(call, key, "del");
+  } else if (const auto object = call.keys.find(key); object || may_write(call, key)) {
+    Changes changes;
+    for (const std::string& member : members) changes.add_member(member);
+    call.keys.replace(key, Type::set, object, changes);
+    call.notify('s', event, key);
+  }
+  call.reply.integer(std::ssize(members));
 }
 
 }  // namespace
@@ -39,6 +92,33 @@ void sadd(Call& call) {
   }
   call.reply.integer(static_cast<std::int64_t>(added.size()));
 }
+
+void smove(Call& call) {
+  const auto source = set_of(call, 1);
+  if (!source) return call.reply.integer(0);
+  const auto target = set_of(call, 2);
+  const std::string_view member = call[3];
+  if (!source->contains(member)) return call.reply.integer(0);
+  const Key key = call.key(2);
+  if (call[1] != call[2] && (target || may_write(call, key))) {
+    // In this order, so that a crash in between leaves it in both.
+    Changes added;
+    if (!target || !target->contains(member)) added.add_member(member);
+    call.keys.write(key, Type::set, target, added);
+    Changes removed;
+    removed.erase(member);
+    erase(call, *source, removed, 1, 's', "srem");
+    if (!added.empty()) call.notify('s', "sadd", key);
+  }
+  call.reply.integer(1);
+}
+
+void sdiff(Call& call) { combine(call, in_first_only); }
+void sinter(Call& call) { combine(call, in_all); }
+void sunion(Call& call) { combine(call, in_any); }
+void sdiffstore(Call& call) { combine_and_store(call, in_first_only, "sdiffstore"); }
+void sinterstore(Call& call) { combine_and_store(call, in_all, "sinterstore"); }
+void sunionstore(Call& call) { combine_and_store(call, in_any, "sunionstore"); }
 
 void srem(Call& call) {
   const auto object = set_of(call);

@@ -107,8 +107,36 @@ const Story kStories[] = {
       {"SMEMBERS s", "[\"b\"]"},
       {"SSCAN s 0", "[\"0\", [\"b\"]]"},
       {"SRANDMEMBER s", "\"b\""},
+      {"SPOP s x", "ERR value is out of range, must be positive"},
       {"SPOP s", "\"b\""},
-      {"EXISTS s", "0"}}},
+      {"EXISTS s", "0"},
+      {"SADD a 1 2 3", "3"},
+      {"SADD b 2 3 4", "3"},
+      {"SADD c 3", "1"},
+      {"SINTER a b", "[\"2\", \"3\"]"},
+      {"SINTER a b none", "[]"},
+      {"SUNION b c none", "[\"2\", \"3\", \"4\"]"},
+      {"SDIFF a c none b", "[\"1\"]"},
+      {"SDIFF none a", "[]"},
+      {"SET v x", "OK"},
+      {"SUNION a v", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"EXPIRE v 100", "1"},
+      {"SUNIONSTORE v a b", "4"},
+      {"TTL v", "-1"},
+      {"SUNION v", "[\"1\", \"2\", \"3\", \"4\"]"},
+      {"SDIFFSTORE v v a", "1"},
+      {"SMEMBERS v", "[\"4\"]"},
+      {"SINTERSTORE v v c", "0"},
+      {"EXISTS v", "0"},
+      {"SMOVE c b 9", "0"},
+      {"SET v x", "OK"},
+      {"SMOVE none v 3", "0"},
+      {"SMOVE b v 3", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"SMOVE a a 1", "1"},
+      {"SMOVE c d 3", "1"},
+      {"SMOVE d b 3", "1"},
+      {"EXISTS c d", "0"},
+      {"SCARD b", "3"}}},
     {"lists",
      {{"RPUSH l b c", "2"},
       {"LPUSH l a z", "4"},
@@ -416,6 +444,8 @@ TEST(Debug, GivesAReplyOfEachKind) {
     }
   }
   EXPECT_THAT(client("DEBUG PROTOCOL other"), ::testing::StartsWith("ERR Wrong protocol type"));
+  EXPECT_EQ(client({"DEBUG", "SLEEP", "0\r\n"}), "OK");
+  EXPECT_EQ(client("DEBUG SLEEP -1"), "ERR value is out of range");
   EXPECT_EQ(client({"EVAL", "return redis.call('debug', 'protocol', 'array')", "0"}), "[0, 1, 2]");
 }
 

@@ -55,7 +55,8 @@ TEST_F(AFullServer, KnowsWhatMayNeedMore) {
                                           "incrby", "incrbyfloat", "linsert", "lmove", "lpush",
                                           "lpushx", "lset", "rpoplpush", "rpush", "rpushx", "mset",
                                           "msetnx", "psetex", "restore", "restore-asking", "sadd",
-                                          "set", "setbit", "setex", "setnx", "setrange"));
+                                          "set", "setbit", "sdiffstore", "setex", "setnx",
+                                          "setrange", "sinterstore", "smove", "sunionstore"));
 }
 
 TEST_F(AFullServer, GivesNoLongerNames) {
