@@ -67,6 +67,7 @@ constexpr Command kCommands[] = {
     {"sdiff",       -2, kRead,                    kAllArguments, sdiff,            "set", "What the others do not have of the first"},
     {"sdiffstore",  -3, kWrite | kGrows,          kAllArguments, sdiffstore,       "set", "SDIFF, into a key"},
     {"sinter",      -2, kRead,                    kAllArguments, sinter,           "set", "What all have"},
+    {"sintercard",  -3, kRead | kAllKeys,         kNoKey,        sintercard,       "set", "How many members all have"},
     {"sinterstore", -3, kWrite | kGrows,          kAllArguments, sinterstore,      "set", "SINTER, into a key"},
     {"sismember",    3, kRead | kFast,            kOneKey,       sismember,        "set", "Whether it is a member"},
     {"smembers",     2, kRead,                    kOneKey,       smembers,         "set", "All members"},

@@ -53,6 +53,7 @@ void scard(Call& call);
 void sdiff(Call& call);
 void sdiffstore(Call& call);
 void sinter(Call& call);
+void sintercard(Call& call);
 void sinterstore(Call& call);
 void sismember(Call& call);
 void smembers(Call& call);

@@ -27,12 +27,12 @@ std::vector<std::string_view> distinct(Call& call, Wanted&& wanted) {
 
 using Combine = bool (*)(std::size_t sets, std::size_t found, bool in_first);
 
-// The members of the sets from argument `first` on that are in so many of them, and in the first or not, as `wanted` says.
-std::vector<std::string> combined(Call& call, std::size_t first, Combine wanted) {
+// The members of the sets of arguments `first` to before `last` that are in so many of them, and in the first or not, as `wanted` says.
+std::vector<std::string> combined(Call& call, std::size_t first, std::size_t last, Combine wanted) {
   constexpr std::size_t kCombinedMax = std::size_t{1} << 24;  // a set may be named many times
   std::size_t looked_at = 0;
   std::map<std::string, std::pair<std::size_t, bool>> found;
-  for (std::size_t i = first; i < call.size(); ++i) {
+  for (std::size_t i = first; i < last; ++i) {
     const auto object = set_of(call, i);
     if (!object) continue;
     looked_at += object->size();
@@ -45,7 +45,7 @@ std::vector<std::string> combined(Call& call, std::size_t first, Combine wanted)
   }
   std::vector<std::string> members;
   for (const auto& [member, where] : found) {
-    if (wanted(call.size() - first, where.first, where.second)) members.push_back(member);
+    if (wanted(last - first, where.first, where.second)) members.push_back(member);
   }
   return members;
 }
@@ -55,14 +55,14 @@ bool in_any(std::size_t, std::size_t, bool) { return true; }
 bool in_first_only(std::size_t, std::size_t found, bool in_first) { return in_first && found == 1; }
 
 void combine(Call& call, Combine wanted) {
-  const auto members = combined(call, 1, wanted);
+  const auto members = combined(call, 1, call.size(), wanted);
   call.reply.set(members.size());
   for (const std::string& member : members) call.reply.bulk(member);
 }
 
 // Replaces the first key, whatever it was.
 void combine_and_store(Call& call, Combine wanted, std::string_view event) {
-  const auto members = combined(call, 2, wanted);
+  const auto members = combined(call, 2, call.size(), wanted);
   const Key key = call.key();
   if (members.empty()) {
     remove_key(call, key, "del");
@@ -116,6 +116,21 @@ void smove(Call& call) {
 void sdiff(Call& call) { combine(call, in_first_only); }
 void sinter(Call& call) { combine(call, in_all); }
 void sunion(Call& call) { combine(call, in_any); }
+void sintercard(Call& call) {
+  const std::int64_t sets = natural_of(call[1], "ERR numkeys should be greater than 0");
+  if (sets == 0) refuse("ERR numkeys should be greater than 0");
+  if (sets > std::ssize(call.arguments) - 2)
+    refuse("ERR Number of keys can't be greater than number of args");
+  const std::size_t end = 2 + static_cast<std::size_t>(sets);
+  std::int64_t most = 0;  // 0: no limit
+  for (std::size_t i = end; i < call.size(); i += 2) {
+    if (!is(call[i], "limit") || i + 1 == call.size()) refuse_syntax();
+    most = natural_of(call[i + 1], "ERR LIMIT can't be negative");
+  }
+  const std::int64_t found = std::ssize(combined(call, 2, end, in_all));
+  call.reply.integer(most == 0 ? found : std::min(found, most));
+}
+
 void sdiffstore(Call& call) { combine_and_store(call, in_first_only, "sdiffstore"); }
 void sinterstore(Call& call) { combine_and_store(call, in_all, "sinterstore"); }
 void sunionstore(Call& call) { combine_and_store(call, in_any, "sunionstore"); }
