@@ -1,11 +1,13 @@
 // The program `hybrid`. One file per subcommand; docs/tools.md is its manual.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <exception>
 
 #include "cli/command.hpp"
+#include "cli/config_file.hpp"
 #include "cli/output.hpp"
 #include "hybrid/version.hpp"
 
@@ -52,14 +54,15 @@ const CLI::App& chosen(const CLI::App& app) {
   return commands.empty() ? app : *commands.front();
 }
 
-int wrong_use(const CLI::App& app, const CLI::ParseError& error) {
+int wrong_use(const CLI::App& app, const CLI::ParseError& error, bool has_config) {
   const CLI::App& command = chosen(app);
   std::string what = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     what = &command == &app ? "unknown command" : describe_extras(app);
   }
   const std::string help = &command == &app ? "hybrid" : "hybrid " + command.get_name();
-  return complain(kWrongUse, what + "; see '" + help + " --help'");
+  const std::string where = has_config ? " (here, or in the file of --config)" : "";
+  return complain(kWrongUse, what + where + "; see '" + help + " --help'");
 }
 
 // A snapshot keeps each segment of a log open.
@@ -88,11 +91,17 @@ int run(int argc, char** argv) {
   add_serve(app, run);
   add_stat(app, run);
   add_verify(app, run);
+  std::vector<std::string> arguments{argv + 1, argv + argc};
+  bool has_config = false;
   try {
-    app.parse(argc, argv);
+    const std::size_t given = arguments.size();
+    arguments = with_config(app, std::move(arguments));
+    has_config = arguments.size() > given;
+    std::ranges::reverse(arguments);  // as CLI11 takes them
+    app.parse(arguments);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return wrong_use(app, error);
+    return wrong_use(app, error, has_config);
   }
   return run();
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
+#include "cli/config_file.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "server/numbers.hpp"
@@ -37,7 +38,7 @@ When it is ready it prints one line, "ready" and the addresses. SIGTERM and SIGI
 are sent, the store is closed, and it ends with 0. The log goes to standard error. It tells systemd that it is ready, and
 takes sockets from it (Type=notify, hybrid.socket).
 
-Every option may also stand in a file (--config), as NAME=VALUE, one a line.
+Every option may also stand in a file (--config), as NAME=VALUE, one a line; the command line counts more.
 
 Examples:
   hybrid serve --dir data/
@@ -322,8 +323,7 @@ void add_serve(CLI::App& app, Run& run) {
     }
     return option->capture_default_str();
   };
-  command->set_config("--config", "", "A file with options, one NAME=VALUE a line")
-      ->type_name("FILE");
+  add_config(*command);
   add("--dir", options->directory, "The store's directory; made if it is not there", "DIR");
   add("--port", options->port, "TCP port; 0: a free one, -1: no TCP", "N")->check(range(-1, 65535));
   add("--bind", options->bind, "IP addresses to listen on", "ADDR")->delimiter(',');

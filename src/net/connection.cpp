@@ -1,7 +1,10 @@
 #include "net/connection.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <new>
@@ -164,14 +167,20 @@ bool Connection::settle() noexcept {
 }
 
 void Connection::run(const std::function<void(Connection&)>& fn) noexcept {
-  guarded([this, &fn] { fn(*this); });
+  guarded([this, &fn] {
+    const std::uint64_t before = output_end();
+    const std::uint64_t posted = before - std::max(answered_end_, sent_end_);
+    fn(*this);
+    const bool is_added_to = output_end() > before;
+    if (is_added_to && posted > loop_->limits().output_bytes_max) drop_slow_reader();
+  });
 }
 
 void Connection::check_time() noexcept {
   const auto now = loop_->now();
   if (has_deadline_ && now >= deadline_) {
     if (phase_ == Phase::handshaking) return drop("the TLS handshake took too long");
-    if (phase_ == Phase::open) return drop_slow_reader();
+    if (sends()) return check_slow_reader();
     return close();
   }
   const auto idle_max = loop_->limits().idle_timeout;
@@ -264,28 +273,24 @@ void Connection::receive() {
 
 void Connection::feed(std::string_view input) {
   const std::size_t consumed = handler_->on_input(input);
+  answered_end_ = output_end();
   HYBRID_ASSERT(consumed <= input.size());
   input_.assign(input.substr(consumed));
 }
 
 void Connection::feed_left() {
   input_.consume(handler_->on_input(input_.bytes()));
+  answered_end_ = output_end();
   input_.trim();
 }
 
 void Connection::finish_call() {
-  const auto sends = [this] { return phase_ == Phase::open || phase_ == Phase::draining; };
   if (sends() && !blocked_ && sent_end_ < allowed_end_) {
     if (send_is_due_)
       send();
     else if (!std::exchange(send_is_deferred_, true))
       loop_->send_soon(*this);
   }
-  const bool is_added_to = output_end() > finished_end_;
-  if (sends() && is_added_to && finished_end_ > sent_end_ + loop_->limits().output_bytes_max) {
-    drop_slow_reader();
-  }
-  finished_end_ = output_end();
   if (phase_ != Phase::open && !input_.empty()) {
     input_was_left_ = true;
     input_ = InputBuffer{};
@@ -293,9 +298,9 @@ void Connection::finish_call() {
   if (phase_ == Phase::draining && unsent() == 0) finish_output();
   if (output_is_lent_ && unsent() == 0) give_back_output();
   if (again_is_due() || (more_pending_ && receives())) loop_->schedule(*this);
-  if (is_held_back() && blocked_) {
-    if (!has_deadline_) set_deadline(loop_->limits().unread_timeout);
-  } else if (has_deadline_ && phase_ == Phase::open) {
+  if (has_to_read()) {
+    if (!has_deadline_) expect_reading();
+  } else if (sends()) {
     clear_deadline();
   }
   update_watch();
@@ -310,7 +315,7 @@ void Connection::send() {
   const Transferred sent = tls_ ? tls_->write(bytes) : plain_send(socket_.descriptor(), bytes);
   if (sent.bytes != 0) last_active_ = loop_->now();
   sent_end_ += sent.bytes;
-  if (sent.bytes != 0 && phase_ == Phase::open) clear_deadline();  // begins anew
+  if (sent.bytes != 0) clear_deadline();  // begins anew
   switch (sent.how) {
     case Transfer::done: blocked_ = is_cut; break;
     case Transfer::wants_write: blocked_ = true; break;
@@ -377,6 +382,22 @@ void Connection::give_back_output() {
   output_begin_ += output_.size();
   loop_->give_back_buffer(output_);
   output_is_lent_ = false;
+}
+
+void Connection::expect_reading() {
+  unread_ = unread_by_peer();
+  set_deadline(loop_->limits().unread_timeout);
+}
+
+// TCP says that there is room again once much of its buffer was read: it may have been a little.
+void Connection::check_slow_reader() {
+  if (unread_by_peer() == unread_) return drop_slow_reader();
+  expect_reading();
+}
+
+int Connection::unread_by_peer() const {
+  int bytes = 0;
+  return ::ioctl(descriptor(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 void Connection::drop_slow_reader() {

@@ -44,10 +44,10 @@ class Loop;
 
 struct Limits {
   std::size_t connections_max = 10000;
-  // What may wait for a peer that does not read, beside one answer. While more waits, nothing is received, for many peers send all
-  // that they have to say before they read; what is posted must not add to it, or the connection is dropped.
+  // What may wait for a peer that does not read, beside one answer: many send all that they have to say before they read. While more
+  // waits, nothing is received; what is posted may add as much again before the connection is dropped.
   std::size_t output_bytes_max = std::size_t{64} << 20;
-  // While more waits, a peer that takes no byte for so long is dropped.
+  // Who has to read, since that much waits or since it is the end, and reads nothing for so long, is dropped.
   std::chrono::milliseconds unread_timeout{60'000};
   // Without a byte sent or received for so long, a connection is closed, within another 250 ms. 0: never.
   std::chrono::seconds idle_timeout{0};
@@ -160,6 +160,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void make_handler();
   // The peer has to read first.
   bool is_held_back() const;
+  bool sends() const { return phase_ == Phase::open || phase_ == Phase::draining; }
+  bool has_to_read() const {
+    return sends() && blocked_ && (is_held_back() || phase_ == Phase::draining);
+  }
   bool takes_input() const { return phase_ == Phase::open && !paused_ && !is_held_back(); }
   bool receives() const { return takes_input() && !again_; }
   bool again_is_due() const { return takes_input() && again_; }
@@ -179,6 +183,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void give_back_output();
   void drop(std::string_view why) noexcept;
   void drop_slow_reader();
+  void expect_reading();
+  void check_slow_reader();
+  int unread_by_peer() const;
   void set_deadline(std::chrono::milliseconds from_now);
   void clear_deadline();
   void tear_down();
@@ -207,7 +214,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::uint64_t output_begin_ = 0;  // where in all of the output, output_ begins
   std::uint64_t sent_end_ = 0;
   std::uint64_t allowed_end_ = 0;
-  std::uint64_t finished_end_ = 0;  // output_end() when the last call was finished
+  std::uint64_t answered_end_ =
+      0;  // output_end() after the last on_input(): what is behind was posted
   std::string output_;
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<TlsSession> tls_;
@@ -217,6 +225,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   SteadyClock::time_point deadline_{};
 
   const std::uint64_t id_;
+  int unread_ = 0;         // in the socket's buffer, when the deadline for reading was set
   std::size_t index_ = 0;  // in the loop's list
   ConnectionCount::Place place_;
   const std::string peer_;

@@ -19,6 +19,7 @@ constexpr std::size_t kRequestsTogether = 16;
 constexpr std::size_t kWordsTogether = 256;
 constexpr auto kTimePerTurn = std::chrono::milliseconds{10};
 constexpr std::size_t kOutputPerTurn = std::size_t{1} << 20;
+constexpr std::size_t kOutputBeforeAuthMax = std::size_t{256} << 10;
 constexpr std::size_t kQueueBytesMax = std::size_t{64} << 20;
 constexpr std::size_t kWatchedMax = 10'000;
 constexpr std::size_t kSubscriptionsMax = 10'000;
@@ -157,6 +158,7 @@ std::size_t Client::on_input(std::string_view input) {
   add_counted();
   send();
   if (quits_) connection_.close_after_output();
+  if (user_ == nullptr && connection_.unsent() > kOutputBeforeAuthMax) connection_.close();
   return consumed;
 }
 

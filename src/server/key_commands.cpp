@@ -186,6 +186,7 @@ void move(Call& call) {
   const Key from = call.key();
   const Key to{.database = database_of(call[2]), .name = call[1]};
   if (to.database == from.database) refuse("ERR source and destination objects are the same");
+  call.keys.put_first(to);
   const auto object = call.keys.find(from);
   if (!object || call.keys.exists(to) || !may_write(call, to)) return call.reply.integer(0);
   put_copy(call, *object, to);

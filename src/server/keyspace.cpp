@@ -331,6 +331,10 @@ bool Keyspace::exists(const Key& key) {
   return transaction_ != nullptr ? transaction_->find(sid).has_value() : provider_.exists(sid);
 }
 
+void Keyspace::put_first(const Key& key) {
+  if (transaction_ != nullptr) transaction_->find(sid_of(key));
+}
+
 void Keyspace::write(const Key& key, Type type, const std::optional<Object>& object,
                      Changes& changes) {
   if (changes.empty()) return;

@@ -159,6 +159,9 @@ class Keyspace {
   // Refuses if it is of another type.
   std::optional<Object> find(const Key& key, Type type);
   bool exists(const Key& key);
+  // What is written to `key` is to be made before what is written to others. For a transaction that has not looked at it yet; else the
+  // order is that of the writes anyway.
+  void put_first(const Key& key);
   // Changes `object`, which find() returned for `key`, or makes one of `type`.
   void write(const Key& key, Type type, const std::optional<Object>& object, Changes& changes);
   // Whatever was there is replaced, with its deadline.

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/commands.hpp"
+#include "server/dump.hpp"
 #include "server/scanning.hpp"
 #include "server/writing.hpp"
 
@@ -22,6 +23,11 @@ List list_of(Call& call, const Key& key) {
   List list{.object = call.keys.find(key, Type::list), .elements = {}};
   if (list.object) list.elements = list.object->elements();
   return list;
+}
+
+void check_count(std::size_t elements) {
+  if (elements > kElementsMax)
+    refuse("ERR a list has at most " + std::to_string(kElementsMax) + " elements");
 }
 
 // The place beside `place`, away from the middle.
@@ -64,6 +70,7 @@ void push(Call& call, End end, bool may_make, std::string_view event) {
   if (!list.object && !may_make) return call.reply.integer(0);
   Changes changes;
   std::int64_t place = place_at(list, end);
+  check_count(list.elements.size() + call.size() - 2);
   for (const std::string_view element : call.arguments.subspan(2)) {
     check_value(element);
     if (!changes.empty()) place = beyond(place, end);
@@ -97,6 +104,7 @@ void pop(Call& call, End end, std::string_view event) {
 void move(Call& call, End from, End to) {
   const Key source_key = call.key(1);
   const Key target_key = call.key(2);
+  call.keys.put_first(target_key);
   const List source = list_of(call, source_key);
   if (!source.object) return call.reply.null();
   const bool rotates = call[1] == call[2];
@@ -113,7 +121,8 @@ void move(Call& call, End from, End to) {
     call.notify('l', pushed, target_key);
     call.notify('l', popped, source_key);
   } else if (target.object || may_write(call, target_key)) {
-    // In this order, so that a crash in between leaves it in both.
+    check_count(target.elements.size() + 1);
+    // In this order, so that what ends it in between leaves it in both.
     call.keys.write(target_key, Type::list, target.object, put);
     call.notify('l', pushed, target_key);
     Changes taken;
@@ -185,6 +194,7 @@ void linsert(Call& call) {
   const auto pivot = std::ranges::find(elements, call[3], &Element::text);
   if (pivot == elements.end()) return call.reply.integer(-1);
   check_value(call[4]);
+  check_count(elements.size() + 1);
   Changes changes;
   auto next = after ? pivot + 1 : pivot;
   std::int64_t place =

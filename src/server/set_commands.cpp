@@ -4,6 +4,7 @@
 #include <string>
 
 #include "server/commands.hpp"
+#include "server/dump.hpp"
 #include "server/random.hpp"
 #include "server/scanning.hpp"
 #include "server/writing.hpp"
@@ -29,23 +30,27 @@ using Combine = bool (*)(std::size_t sets, std::size_t found, bool in_first);
 
 // The members of the sets of arguments `first` to before `last` that are in so many of them, and in the first or not, as `wanted` says.
 std::vector<std::string> combined(Call& call, std::size_t first, std::size_t last, Combine wanted) {
-  constexpr std::size_t kCombinedMax = std::size_t{1} << 24;  // a set may be named many times
+  struct Found {
+    std::size_t sets = 0;
+    std::size_t last_set = 0;  // a C++ program may have made two members of the same text
+    bool in_first = false;
+  };
   std::size_t looked_at = 0;
-  std::map<std::string, std::pair<std::size_t, bool>> found;
+  std::map<std::string, Found> found;
   for (std::size_t i = first; i < last; ++i) {
     const auto object = set_of(call, i);
     if (!object) continue;
     looked_at += object->size();
-    if (looked_at > kCombinedMax) refuse("ERR the sets have too many members to be combined");
+    if (looked_at > kElementsMax) refuse("ERR the sets have too many members to be combined");
     for (auto& [member, nothing] : object->fields()) {
-      auto& [times, in_first] = found[std::move(member)];
-      ++times;
-      in_first = in_first || i == first;
+      Found& where = found[std::move(member)];
+      if (std::exchange(where.last_set, i) != i) ++where.sets;
+      where.in_first = where.in_first || i == first;
     }
   }
   std::vector<std::string> members;
   for (const auto& [member, where] : found) {
-    if (wanted(last - first, where.first, where.second)) members.push_back(member);
+    if (wanted(last - first, where.sets, where.in_first)) members.push_back(member);
   }
   return members;
 }
@@ -65,7 +70,11 @@ void combine_and_store(Call& call, Combine wanted, std::string_view event) {
   const auto members = combined(call, 2, call.size(), wanted);
   const Key key = call.key();
   if (members.empty()) {
-    remove_key(call, key, "del");
+    // Not buried: nobody has logged out, and it may come back.
+    if (call.keys.remove(key)) {
+      end_safely(call);
+      call.notify('g', "del", key);
+    }
   } else if (const auto object = call.keys.find(key); object || may_write(call, key)) {
     Changes changes;
     for (const std::string& member : members) changes.add_member(member);
@@ -94,6 +103,7 @@ void sadd(Call& call) {
 }
 
 void smove(Call& call) {
+  call.keys.put_first(call.key(2));
   const auto source = set_of(call, 1);
   if (!source) return call.reply.integer(0);
   const auto target = set_of(call, 2);
@@ -101,7 +111,7 @@ void smove(Call& call) {
   if (!source->contains(member)) return call.reply.integer(0);
   const Key key = call.key(2);
   if (call[1] != call[2] && (target || may_write(call, key))) {
-    // In this order, so that a crash in between leaves it in both.
+    // In this order, so that what ends it in between leaves it in both.
     Changes added;
     if (!target || !target->contains(member)) added.add_member(member);
     call.keys.write(key, Type::set, target, added);

@@ -158,7 +158,10 @@ void Transaction::commit() {
   places_.clear();
   Result<void> result{};
   for (Touched& touched : all) {
-    if (auto done = commit(touched); !done && result) result = std::move(done);
+    if (result)
+      result = commit(touched);
+    else
+      touched.view->abandon();
   }
   must(std::move(result));
 }

@@ -34,7 +34,8 @@ class Transaction {
   // Sessions that have expired since they were touched are not there any more, nor what was changed in them.
   void forget_gone();
   // Makes all changes, in the order in which their sessions were first touched; after it the transaction is empty. Throws
-  // ReplyError of the first session that cannot be changed, once all others have been.
+  // In the order in which the sessions were first asked for. At the first that cannot be changed it ends, with its ReplyError: nothing
+  // that depends on that, such as the other half of a move, is done.
   void commit();
 
  private:

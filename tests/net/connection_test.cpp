@@ -284,6 +284,29 @@ TEST_F(Connection, DropsAPeerThatHasToReadAndDoesNot) {
   EXPECT_EQ(server().connections(), 1U);
 }
 
+TEST_F(Connection, DropsAPeerThatDoesNotReadTheRest) {
+  constexpr auto kTimeout = 400ms;
+  start(
+      net::Server::Config{.limits = {.unread_timeout = kTimeout},
+                          .loops = 1,
+                          .make_handler = lines([](net::Connection& connection, std::string_view) {
+                            connection.output().append(10 * kMegabyte, 'x');
+                            connection.allow_all();
+                            connection.close_after_output();
+                          })});
+  auto slow = client();
+  auto quick = client();
+  slow.send("\n");
+  quick.send("\n");
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(quick.receive(kMegabyte / 2).size(), kMegabyte / 2);
+    std::this_thread::sleep_for(kTimeout / 10);
+  }
+  EXPECT_EQ(quick.receive_all(), "");
+  EXPECT_TRUE(eventually([&] { return server().connections() == 0; }));
+  EXPECT_THAT(log_lines(), ElementsAre(HasSubstr("dropped a slow reader")));
+}
+
 TEST_F(Connection, MakesThePeerWaitWhileReadingIsPaused) {
   start(handlers([this](net::Connection& connection, std::string_view input) {
     if (input.starts_with("pause")) {

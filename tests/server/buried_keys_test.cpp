@@ -38,6 +38,8 @@ TEST(ProtectedKeys, ThatWereDeletedAreNotMadeAgain) {
       ServedStore served{{.buried = {.prefixes = {"sess:"}, .then = then}}};
       TestClient client = served.client();
       EXPECT_EQ(client("SET sess:1 data"), "OK");
+      EXPECT_EQ(client("SADD set a b"), "2");
+      EXPECT_EQ(client("RPUSH list e"), "1");
       if (gone != nullptr) {
         client(gone);
       } else {
@@ -45,9 +47,11 @@ TEST(ProtectedKeys, ThatWereDeletedAreNotMadeAgain) {
         client("DEL sess:1");
         client("EXEC");
       }
-      for (const char* save : {"SET sess:1 late", "SETEX sess:1 100 late", "HSET sess:1 f late",
-                               "SADD sess:1 late", "APPEND sess:1 late", "INCR sess:1",
-                               "GETSET sess:1 late", "MSET sess:1 late", "HINCRBY sess:1 f 1"}) {
+      for (const char* save :
+           {"SET sess:1 late", "SETEX sess:1 100 late", "HSET sess:1 f late", "SADD sess:1 late",
+            "APPEND sess:1 late", "INCR sess:1", "GETSET sess:1 late", "MSET sess:1 late",
+            "HINCRBY sess:1 f 1", "RPUSH sess:1 late", "RPOPLPUSH list sess:1",
+            "SMOVE set sess:1 a", "SUNIONSTORE sess:1 set"}) {
         const std::string reply = client(save);
         if (then == Then::refuse)
           EXPECT_EQ(reply, "ERR the session was deleted a short while ago (see --protect-prefix)");
@@ -55,6 +59,8 @@ TEST(ProtectedKeys, ThatWereDeletedAreNotMadeAgain) {
           EXPECT_THAT(reply, ::testing::Not(StartsWith("ERR"))) << save;
         EXPECT_EQ(client("EXISTS sess:1"), "0") << save;
       }
+      EXPECT_EQ(client("LLEN list"), "1");
+      EXPECT_EQ(client("SCARD set"), "2");
       EXPECT_EQ(client("SET sess:3 new"), "OK");
       EXPECT_EQ(client("SET lock 1"), "OK");
       EXPECT_EQ(client("DEL lock"), "1");
@@ -68,6 +74,10 @@ TEST(ProtectedKeys, MayLoseTheirLastFieldAndComeBack) {
   TestClient client = served.client();
   EXPECT_EQ(client("HSET sess:1 f 1"), "1");
   EXPECT_EQ(client("HDEL sess:1 f"), "1");
+  EXPECT_EQ(client("RPUSH sess:1 e"), "1");
+  EXPECT_EQ(client("LPOP sess:1"), "\"e\"");
+  EXPECT_EQ(client("SADD sess:1 m"), "1");
+  EXPECT_EQ(client("SINTERSTORE sess:1 none"), "0");
   EXPECT_EQ(client("HSET sess:1 f 1"), "1");
 }
 

@@ -123,6 +123,28 @@ TEST(Messages, TellOfKeys) {
   }
 }
 
+TEST(Messages, ReachWhoHasToReadFirst) {
+  ServedStore served{{}, open("memory:").value(), {.output_bytes_max = 100'000}};
+  TestClient client = served.client();
+  TestClient other = served.client();
+  EXPECT_EQ(client("HELLO 3").substr(0, 1), "{");
+  EXPECT_EQ(client("SUBSCRIBE c"), "push [\"subscribe\", \"c\", 1]");
+  EXPECT_EQ(client({"SET", "k", std::string(1000, 'x')}), "OK");
+  // More than what may wait, and what the system keeps.
+  constexpr int kRequests = 2000;
+  std::string requests;
+  for (int i = 0; i < kRequests; ++i) requests += TestClient::encoded("GET k");
+  ASSERT_TRUE(client.send(requests));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(other("PUBLISH c m"), "1");
+  int replies = 0;
+  int messages = 0;
+  while (replies < kRequests || messages < 10) {
+    const std::string reply = client.reply();
+    ASSERT_NE(reply, "(closed)");
+    ++(reply.starts_with("push") ? messages : replies);
+  }
+}
+
 // --- Who may do what
 
 server::Users users(const char* password) {
@@ -173,6 +195,17 @@ TEST(Users, HaveToWaitAfterManyWrongPasswords) {
   for (int i = 0; i < 10; ++i) EXPECT_THAT(served.client()("AUTH wrong"), StartsWith("WRONGPASS"));
   EXPECT_THAT(served.client()("AUTH secret"), StartsWith("WRONGPASS"))
       << "right, but it has to wait";
+}
+
+TEST(Users, CannotMakeTheServerKeepMuchBeforeTheySayWhoTheyAre) {
+  ServedStore served{{.users = users("secret")}};
+  TestClient client = served.client();
+  std::string requests;
+  for (int i = 0; i < 100'000; ++i) requests += "x\r\n";
+  while (client.send(requests)) {
+  }
+  TestClient other = served.client();
+  EXPECT_EQ(other("AUTH secret"), "OK");
 }
 
 TEST(Users, CannotSendMuchBeforeTheySayWhoTheyAre) {

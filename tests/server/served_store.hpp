@@ -147,9 +147,13 @@ class TestClient {
 class ServedStore {
  public:
   explicit ServedStore(server::ServiceOptions options = {},
-                       std::unique_ptr<Provider> provider = open("memory:").value())
-      : provider_(std::move(provider)),
-        server_(std::make_unique<server::Server>(*provider_, server_options(std::move(options)))) {
+                       std::unique_ptr<Provider> provider = open("memory:").value(),
+                       net::Limits limits = {})
+      : provider_(std::move(provider)) {
+    limits.idle_timeout = options.idle_timeout;
+    server_ = std::make_unique<server::Server>(
+        *provider_,
+        server::ServerOptions{.service = std::move(options), .limits = limits, .threads = 2});
     EXPECT_TRUE(server_->net().listen_unix(path()).has_value());
     EXPECT_TRUE(server_->net().start().has_value());
   }
@@ -164,11 +168,6 @@ class ServedStore {
   net::Server& net() { return server_->net(); }
 
  private:
-  static server::ServerOptions server_options(server::ServiceOptions options) {
-    const net::Limits limits{.idle_timeout = options.idle_timeout};
-    return {.service = std::move(options), .limits = limits, .threads = 2};
-  }
-
   TempDirectory directory_;
   std::unique_ptr<Provider> provider_;
   std::unique_ptr<server::Server> server_;

@@ -410,6 +410,30 @@ TEST(Transactions, ReplaceWhatTheyDelete) {
   EXPECT_EQ(client("KEYS *"), "[\"k\"]");
 }
 
+// What a session can hold at most is seen when the transaction ends.
+TEST(Transactions, DoNotLoseWhatCannotBeMoved) {
+  ServedStore served;
+  TestClient client = served.client();
+  const std::string large(kValueBytesMax - 100, 'x');
+  for (int i = 0; i < 4; ++i) client({"RPUSH", "full", large});
+  for (int i = 0; i < 4; ++i) client({"SET", "value", large});
+  const std::string element(std::size_t{1} << 20, 'y');
+  client({"RPUSH", "source", element});
+  const auto expect_kept = [&](const char* how) {
+    EXPECT_EQ(client("LLEN source"), "1") << how;
+    EXPECT_EQ(client("LLEN full"), "4") << how;
+  };
+  EXPECT_THAT(client("RPOPLPUSH source full"), ::testing::StartsWith("ERR"));
+  expect_kept("alone");
+  client("MULTI");
+  client("LMOVE source full LEFT RIGHT");
+  EXPECT_THAT(client("EXEC"), ::testing::StartsWith("ERR"));
+  expect_kept("in a transaction");
+  EXPECT_THAT(client({"EVAL", "return redis.call('rpoplpush', 'source', 'full')", "0"}),
+              ::testing::StartsWith("ERR"));
+  expect_kept("in a script");
+}
+
 TEST(Transactions, SeeTheirChangesInScriptsThatLookAtAllKeys) {
   ServedStore served;
   TestClient client = served.client();
