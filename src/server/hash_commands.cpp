@@ -103,17 +103,18 @@ void hvals(Call& call) { reply_fields(call, false, true); }
 void hdel(Call& call) {
   const auto object = hash_of(call);
   Changes changes;
+  std::size_t found = 0;
   std::size_t erased = 0;
   std::vector<std::string_view> fields{call.arguments.begin() + 2, call.arguments.end()};
   std::ranges::sort(fields);
   fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
   for (const std::string_view field : fields) {
-    if (!object || !object->contains(field)) continue;
-    changes.erase(field);
-    ++erased;
+    const std::size_t keys = object ? object->erase(field, changes) : 0;
+    if (keys > 0) ++found;
+    erased += keys;
   }
-  if (erased > 0) erase(call, *object, changes, erased, 'h', "hdel");
-  call.reply.integer(static_cast<std::int64_t>(erased));
+  if (found > 0) erase(call, *object, changes, erased, 'h', "hdel");
+  call.reply.integer(static_cast<std::int64_t>(found));
 }
 
 void hexists(Call& call) {

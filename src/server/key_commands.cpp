@@ -86,15 +86,14 @@ void rename_key(Call& call, bool only_if_new) {
   if (!same && !call.keys.exists(to) && !may_write(call, to))
     refuse("ERR the new name was deleted a short while ago (see --protect-prefix)");
   if (only_if_new && (same || call.keys.exists(to))) return call.reply.integer(0);
-  if (!same) {
-    // Who still has the old name must not bring it back: it is how a session's id is changed. A transaction is made durable by
-    // rename(), which then forgets what it was to bury.
-    const bool is_alone = call.keys.transaction() == nullptr;
-    if (is_alone) bury(call, from);
-    call.keys.rename(from, to);
-    if (!is_alone) bury(call, from);
-    end_safely(call);
-  }
+  if (same) return call.ok();
+  // Who still has the old name must not bring it back: it is how a session's id is changed. A transaction is made durable by
+  // rename(), which then forgets what it was to bury.
+  const bool is_alone = call.keys.transaction() == nullptr;
+  if (is_alone) bury(call, from);
+  call.keys.rename(from, to);
+  if (!is_alone) bury(call, from);
+  end_safely(call);
   call.notify('g', "rename_from", from);
   call.notify('g', "rename_to", to);
   if (only_if_new)

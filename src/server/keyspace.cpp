@@ -118,13 +118,6 @@ void Changes::set(std::string_view field, std::string_view value) {
   });
 }
 
-void Changes::erase(std::string_view field) {
-  add(Change::Kind::erase, [&](Encoder& out, std::size_t& key_end) {
-    out.string(field);
-    key_end = bytes_.view().size();
-  });
-}
-
 void Changes::add_member(std::string_view member) {
   add(Change::Kind::set, [&](Encoder& out, std::size_t& key_end) {
     out.string(member);
@@ -194,6 +187,13 @@ void Changes::set_encoded(std::string_view key, std::string_view value) {
   });
 }
 
+void Changes::erase_encoded(std::string_view key) {
+  add(Change::Kind::erase, [&](Encoder& out, std::size_t& key_end) {
+    out.encoded(key);
+    key_end = bytes_.view().size();
+  });
+}
+
 std::vector<Change> Changes::view() const {
   std::vector<Change> changes;
   changes.reserve(parts_.size());
@@ -210,18 +210,38 @@ std::vector<Change> Changes::view() const {
 
 // --- Object
 
-// A C++ program may have used integers for keys: they go by their decimal text.
-bool Object::get_field(std::string_view field, Buffer& value) const {
+// Calls fn(key) with what the field may be stored as until that is true. A C++ program may have used integers for keys: they go by
+// their decimal text.
+template <class Fn>
+bool any_key_of(std::string_view field, Fn&& fn) {
   Buffer key;
   Encoder out{key};
   out.string(field);
-  if (must(session_.backend()->get(key.view(), value))) return true;
+  if (fn(key.view())) return true;
   std::int64_t integer = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), integer);
   if (error != std::errc{} || end != field.data() + field.size()) return false;
   key.clear();
   out.integer(integer);
-  return must(session_.backend()->get(key.view(), value));
+  return fn(key.view());
+}
+
+bool Object::get_field(std::string_view field, Buffer& value) const {
+  return any_key_of(
+      field, [&](std::string_view key) { return must(session_.backend()->get(key, value)); });
+}
+
+std::size_t Object::erase(std::string_view field, Changes& changes) const {
+  std::size_t erased = 0;
+  Buffer ignored;
+  any_key_of(field, [&](std::string_view key) {
+    if (must(session_.backend()->get(key, ignored))) {
+      changes.erase_encoded(key);
+      ++erased;
+    }
+    return false;
+  });
+  return erased;
 }
 
 bool Object::get(std::string_view field, Text& value) const {

@@ -70,7 +70,6 @@ class Text {
 class Changes {
  public:
   void set(std::string_view field, std::string_view value);
-  void erase(std::string_view field);
   void add_member(std::string_view member);
   void set_element(std::int64_t place, std::string_view value);
   void erase_element(std::int64_t place);
@@ -81,6 +80,7 @@ class Changes {
   void clear();
   // Of another session, as they are stored.
   void set_encoded(std::string_view key, std::string_view value);
+  void erase_encoded(std::string_view key);
 
   bool empty() const { return parts_.empty(); }
   // Valid until the next change is added.
@@ -118,6 +118,9 @@ class Object {
   bool get(std::string_view field, std::string& value) const;
   bool get_unnamed(std::string& value) const;
   bool contains(std::string_view field) const;
+  // Lets `changes` erase the field, or member. How many keys of the session that takes: none if there is no such field, and two if a C++
+  // program has set the integer of that name as well.
+  std::size_t erase(std::string_view field, Changes& changes) const;
   std::size_t size() const { return must(session_.info()).keys; }
   SessionInfo info() const { return must(session_.info()); }
   // Whether it is a field of a hash, or a member of a set: what integers and the like are called, see to_text().

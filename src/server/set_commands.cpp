@@ -116,8 +116,8 @@ void smove(Call& call) {
     if (!target || !target->contains(member)) added.add_member(member);
     call.keys.write(key, Type::set, target, added);
     Changes removed;
-    removed.erase(member);
-    erase(call, *source, removed, 1, 's', "srem");
+    const std::size_t erased = source->erase(member, removed);
+    erase(call, *source, removed, erased, 's', "srem");
     if (!added.empty()) call.notify('s', "sadd", key);
   }
   call.reply.integer(1);
@@ -150,8 +150,9 @@ void srem(Call& call) {
   const auto removed =
       distinct(call, [&](std::string_view member) { return object && object->contains(member); });
   Changes changes;
-  for (const std::string_view member : removed) changes.erase(member);
-  if (!removed.empty()) erase(call, *object, changes, removed.size(), 's', "srem");
+  std::size_t erased = 0;
+  for (const std::string_view member : removed) erased += object->erase(member, changes);
+  if (!removed.empty()) erase(call, *object, changes, erased, 's', "srem");
   call.reply.integer(static_cast<std::int64_t>(removed.size()));
 }
 
@@ -165,8 +166,9 @@ void spop(Call& call) {
   std::ranges::shuffle(members, this_threads_random());
   members.resize(std::min(members.size(), static_cast<std::size_t>(count)));
   Changes changes;
-  for (const auto& [member, nothing] : members) changes.erase(member);
-  if (!members.empty()) erase(call, *object, changes, members.size(), 's', "spop");
+  std::size_t erased = 0;
+  for (const auto& [member, nothing] : members) erased += object->erase(member, changes);
+  if (!members.empty()) erase(call, *object, changes, erased, 's', "spop");
   if (has_count) call.reply.set(members.size());
   for (const auto& [member, nothing] : members) call.reply.bulk(member);
 }

@@ -94,6 +94,7 @@ TEST(Messages, TellOfKeys) {
       {"SET s 1", {"set s"}},
       {"HSET h f 1", {"hset h"}},
       {"EXPIRE s 100", {"expire s"}},
+      {"RENAME s s", {}},
       {"RENAME s t", {"rename_from s", "rename_to t"}},
       {"DEL t", {"del t"}},
       {"HDEL h f", {"hdel h", "del h"}},

@@ -44,6 +44,8 @@ TEST(Served, ShowsWhatACppProgramHasStored) {
   EXPECT_EQ(client("HGET sess:1 real"), "\"0.5\"");
   EXPECT_EQ(client("HGET sess:1 yes"), "\"1\"");
   EXPECT_EQ(client("HGET sess:1 7"), "\"seven\"");
+  EXPECT_EQ(client("HDEL sess:1 7"), "1");
+  EXPECT_FALSE(session.contains(7).value());
   EXPECT_EQ(client("TYPE sess:1"), "hash");
   EXPECT_EQ(client("KEYS *"), "[]") << "it has no name that could be listed";
   EXPECT_EQ(client("SELECT 1"), "OK");
