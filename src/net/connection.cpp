@@ -315,7 +315,6 @@ void Connection::send() {
   const Transferred sent = tls_ ? tls_->write(bytes) : plain_send(socket_.descriptor(), bytes);
   if (sent.bytes != 0) last_active_ = loop_->now();
   sent_end_ += sent.bytes;
-  if (sent.bytes != 0) clear_deadline();  // begins anew
   switch (sent.how) {
     case Transfer::done: blocked_ = is_cut; break;
     case Transfer::wants_write: blocked_ = true; break;
@@ -385,19 +384,20 @@ void Connection::give_back_output() {
 }
 
 void Connection::expect_reading() {
-  unread_ = unread_by_peer();
+  taken_ = taken_by_peer();
   set_deadline(loop_->limits().unread_timeout);
 }
 
 // TCP says that there is room again once much of its buffer was read: it may have been a little.
 void Connection::check_slow_reader() {
-  if (unread_by_peer() == unread_) return drop_slow_reader();
+  if (taken_by_peer() == taken_) return drop_slow_reader();
   expect_reading();
 }
 
-int Connection::unread_by_peer() const {
-  int bytes = 0;
-  return ::ioctl(descriptor(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+std::uint64_t Connection::taken_by_peer() const {
+  int kept = 0;
+  ::ioctl(descriptor(), SIOCOUTQ, &kept);
+  return sent_end_ - static_cast<std::uint64_t>(kept);
 }
 
 void Connection::drop_slow_reader() {

@@ -47,7 +47,8 @@ struct Limits {
   // What may wait for a peer that does not read, beside one answer: many send all that they have to say before they read. While more
   // waits, nothing is received; what is posted may add as much again before the connection is dropped.
   std::size_t output_bytes_max = std::size_t{64} << 20;
-  // Who has to read, since that much waits or since it is the end, and reads nothing for so long, is dropped.
+  // Who has to read, since that much waits or since it is the end, and reads nothing for so long is dropped, at the latest
+  // after twice that.
   std::chrono::milliseconds unread_timeout{60'000};
   // Without a byte sent or received for so long, a connection is closed, within another 250 ms. 0: never.
   std::chrono::seconds idle_timeout{0};
@@ -185,7 +186,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void drop_slow_reader();
   void expect_reading();
   void check_slow_reader();
-  int unread_by_peer() const;
+  // Changes if and only if the peer takes something.
+  std::uint64_t taken_by_peer() const;
   void set_deadline(std::chrono::milliseconds from_now);
   void clear_deadline();
   void tear_down();
@@ -225,8 +227,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   SteadyClock::time_point deadline_{};
 
   const std::uint64_t id_;
-  int unread_ = 0;         // in the socket's buffer, when the deadline for reading was set
-  std::size_t index_ = 0;  // in the loop's list
+  std::uint64_t taken_ = 0;  // by the peer, when the deadline for reading was set
+  std::size_t index_ = 0;    // in the loop's list
   ConnectionCount::Place place_;
   const std::string peer_;
   const std::string local_;

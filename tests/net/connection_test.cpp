@@ -284,6 +284,34 @@ TEST_F(Connection, DropsAPeerThatHasToReadAndDoesNot) {
   EXPECT_EQ(server().connections(), 1U);
 }
 
+// TCP tells of room in its buffer when there is much of it.
+TEST_F(Connection, GivesTimeToAPeerThatReadsLittle) {
+  constexpr auto kTimeout = 400ms;
+  constexpr std::size_t kRequests = 40;
+  net::Server& made = make(net::Server::Config{
+      .limits = {.output_bytes_max = kMegabyte, .unread_timeout = kTimeout},
+      .loops = 1,
+      .make_handler = handlers([](net::Connection& connection, std::string_view input) {
+        connection.output().append(kMegabyte, 'x');
+        connection.allow_all();
+        if (input.size() > 1) connection.read_again();
+        return std::size_t{1};
+      })});
+  const std::uint16_t port = made.listen_tcp("127.0.0.1", 0).value();
+  ASSERT_TRUE(made.start());
+  auto one = Client::tcp("127.0.0.1", port);
+  one.send(std::string(kRequests, 'x'));
+  std::this_thread::sleep_for(kTimeout / 2);
+  constexpr std::size_t kLittle = 100'000;
+  std::size_t left = kRequests * kMegabyte;
+  for (int i = 0; i < 20; ++i, left -= kLittle) {
+    EXPECT_EQ(one.receive(kLittle).size(), kLittle);
+    std::this_thread::sleep_for(kTimeout / 4);
+  }
+  EXPECT_EQ(one.receive(left).size(), left);
+  EXPECT_THAT(log_lines(), IsEmpty());
+}
+
 TEST_F(Connection, DropsAPeerThatDoesNotReadTheRest) {
   constexpr auto kTimeout = 400ms;
   start(

@@ -199,7 +199,7 @@ TEST(Users, HaveToWaitAfterManyWrongPasswords) {
 }
 
 TEST(Users, CannotMakeTheServerKeepMuchBeforeTheySayWhoTheyAre) {
-  ServedStore served{{.users = users("secret")}};
+  ServedStore served{{.users = users("secret")}, open("memory:").value(), {.unread_timeout = 1h}};
   TestClient client = served.client();
   std::string requests;
   for (int i = 0; i < 100'000; ++i) requests += "x\r\n";
@@ -207,6 +207,7 @@ TEST(Users, CannotMakeTheServerKeepMuchBeforeTheySayWhoTheyAre) {
   }
   TestClient other = served.client();
   EXPECT_EQ(other("AUTH secret"), "OK");
+  EXPECT_EQ(served.net().connections(), 1U) << "the first was closed";
 }
 
 TEST(Users, CannotSendMuchBeforeTheySayWhoTheyAre) {
