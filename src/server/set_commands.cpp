@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "server/commands.hpp"
 #include "server/dump.hpp"
