@@ -197,13 +197,19 @@ void linsert(Call& call) {
   check_count(elements.size() + 1);
   Changes changes;
   auto next = after ? pivot + 1 : pivot;
-  std::int64_t place =
-      next == elements.begin() ? place_at(list, End::left) : beyond(next[-1].place, End::right);
+  // Those of the shorter side make room, as far as they stand close.
+  const bool to_left = next - elements.begin() < elements.end() - next;
+  const End end = to_left ? End::left : End::right;
+  std::int64_t place = beyond(to_left ? next->place : next[-1].place, end);
   changes.set_element(place, call[4]);
-  // Those that stand close behind make room.
-  for (; next != elements.end() && next->place == place; ++next) {
-    place = beyond(place, End::right);
-    changes.set_element(place, next->text);
+  const auto make_room = [&](const Element& element) {
+    place = beyond(place, end);
+    changes.set_element(place, element.text);
+  };
+  if (to_left) {
+    for (; next != elements.begin() && next[-1].place == place; --next) make_room(next[-1]);
+  } else {
+    for (; next != elements.end() && next->place == place; ++next) make_room(*next);
   }
   call.keys.write(call.key(), Type::list, list.object, changes);
   call.notify('l', "linsert", call.key());
