@@ -31,8 +31,6 @@ enum class DumpError : std::uint8_t {
   checksum,  // it is not what DUMP gave
   format,  // it is no string, hash, set or list, or it is larger than any session, or of more elements than that
 };
-// Members, elements, or fields and values.
-inline constexpr std::size_t kElementsMax = std::size_t{1} << 20;
 std::variant<DumpedValue, DumpError> parse_dump(std::string_view payload);
 
 }  // namespace hybrid::server

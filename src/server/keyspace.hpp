@@ -30,6 +30,10 @@ inline constexpr unsigned kDatabases = 16;
 inline constexpr unsigned kGraveyard =
     kDatabases;  // a database that clients do not see: BuriedKeys
 
+// Of a list, of a reply that a client asks for by a count, of sets that are combined (together), and of what RESTORE takes: members,
+// elements, or fields and values.
+inline constexpr std::size_t kElementsMax = std::size_t{1} << 20;
+
 struct Key {
   unsigned database = 0;
   std::string_view name;

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "server/commands.hpp"
-#include "server/dump.hpp"
 #include "server/scanning.hpp"
 #include "server/writing.hpp"
 

@@ -49,7 +49,6 @@ ScanOptions parse_scan(const Call& call, std::size_t cursor, std::size_t options
 }
 
 void check_reply_size(std::uint64_t elements) {
-  constexpr std::uint64_t kElementsMax = std::uint64_t{1} << 20;
   if (elements > kElementsMax) refuse("ERR value is out of range");
 }
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "server/commands.hpp"
-#include "server/dump.hpp"
 #include "server/random.hpp"
 #include "server/scanning.hpp"
 #include "server/writing.hpp"

@@ -252,17 +252,20 @@ TEST_F(Connection, LetsAHandlerWaitUntilItsPeerHasRead) {
   EXPECT_THAT(log_lines(), IsEmpty());
 }
 
+net::HandlerFactory a_megabyte_for_each_byte() {
+  return handlers([](net::Connection& connection, std::string_view input) {
+    connection.output().append(kMegabyte, 'x');
+    connection.allow_all();
+    if (input.size() > 1) connection.read_again();
+    return std::size_t{1};
+  });
+}
+
 TEST_F(Connection, DropsAPeerThatHasToReadAndDoesNot) {
   constexpr auto kTimeout = 1000ms;
-  start(net::Server::Config{
-      .limits = {.output_bytes_max = kMegabyte, .unread_timeout = kTimeout},
-      .loops = 1,
-      .make_handler = handlers([](net::Connection& connection, std::string_view input) {
-        connection.output().append(kMegabyte, 'x');
-        connection.allow_all();
-        if (input.size() > 1) connection.read_again();
-        return std::size_t{1};
-      })});
+  start(net::Server::Config{.limits = {.output_bytes_max = kMegabyte, .unread_timeout = kTimeout},
+                            .loops = 1,
+                            .make_handler = a_megabyte_for_each_byte()});
   auto slow = client();
   auto quick = client();
   slow.send(std::string(20, 'x'));
@@ -288,15 +291,10 @@ TEST_F(Connection, DropsAPeerThatHasToReadAndDoesNot) {
 TEST_F(Connection, GivesTimeToAPeerThatReadsLittle) {
   constexpr auto kTimeout = 1000ms;
   constexpr std::size_t kRequests = 40;
-  net::Server& made = make(net::Server::Config{
-      .limits = {.output_bytes_max = kMegabyte, .unread_timeout = kTimeout},
-      .loops = 1,
-      .make_handler = handlers([](net::Connection& connection, std::string_view input) {
-        connection.output().append(kMegabyte, 'x');
-        connection.allow_all();
-        if (input.size() > 1) connection.read_again();
-        return std::size_t{1};
-      })});
+  net::Server& made = make(
+      net::Server::Config{.limits = {.output_bytes_max = kMegabyte, .unread_timeout = kTimeout},
+                          .loops = 1,
+                          .make_handler = a_megabyte_for_each_byte()});
   const std::uint16_t port = made.listen_tcp("127.0.0.1", 0).value();
   ASSERT_TRUE(made.start());
   auto one = Client::tcp("127.0.0.1", port);
