@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "testing/outcome.hpp"
+
 namespace hybrid::testing {
 
 void ProviderConformance::SetUp() {
@@ -29,12 +31,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-
-// "fine", or the error's name: so that what is expected reads the same either way.
-template <class T>
-std::string outcome(const Result<T>& result) {
-  return std::string{result ? "fine" : to_string(result.error().code())};
-}
 
 // A string key's or value's, nothing if absent.
 std::optional<std::string> text(const Session& session, std::string_view key) {

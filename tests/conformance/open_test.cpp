@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "store/store.hpp"
+#include "testing/outcome.hpp"
 #include "testing/temp_directory.hpp"
 
 namespace hybrid::testing {
@@ -13,11 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-template <class T>
-std::string outcome(const Result<T>& result) {
-  return std::string{result ? "fine" : to_string(result.error().code())};
-}
 
 TEST(Open, UnderstandsTheseUrls) {
   const TempDirectory directory;

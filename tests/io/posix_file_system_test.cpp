@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "io/file_system.hpp"
+#include "testing/outcome.hpp"
 #include "testing/temp_directory.hpp"
 
 namespace hybrid::testing {
@@ -19,11 +20,6 @@ namespace {
 using namespace hybrid::io;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
-
-template <class T>
-std::string outcome(const Result<T>& result) {
-  return std::string{result ? "fine" : to_string(result.error().code())};
-}
 
 mode_t mode_of(const std::string& path) {
   struct stat status{};

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "net_fixture.hpp"
+#include "testing/outcome.hpp"
 
 namespace hybrid::testing {
 namespace {
@@ -17,11 +18,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-template <class T>
-std::string outcome(const Result<T>& result) {
-  return std::string{result ? "fine" : to_string(result.error().code())};
-}
 
 // A unix socket with a name, on which nobody listens yet.
 net::Socket bound(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "testing/outcome.hpp"
 #include "testing/store_fixture.hpp"
 
 namespace hybrid::testing {
@@ -15,11 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-template <class T>
-std::string outcome(const Result<T>& result) {
-  return std::string{result ? "fine" : to_string(result.error().code())};
-}
 
 std::string encoded(const auto& value) {
   Buffer buffer;
