@@ -520,6 +520,31 @@ TEST_P(ProviderConformance, LosesNoCompareAndSet) {
   EXPECT_EQ(s.get<int>("count").value(), kThreads * kEach);
 }
 
+TEST_P(ProviderConformance, ChangesASessionOnlyUnderTheIdThatIsNamed) {
+  Session s = session();
+  const std::string old_sid = s.session_id();
+  const std::string new_sid = make_session_id();
+  const auto set = [&](const std::string& sid, int value,
+                       std::optional<std::uint64_t> if_version = std::nullopt) {
+    const detail::Encoded key{std::string{"k"}};
+    const detail::Encoded encoded{value};
+    const Change change{.key = key.view(), .value = encoded.view()};
+    return outcome(s.backend()->apply_if_id(sid, {&change, 1}, if_version));
+  };
+  EXPECT_EQ(set(old_sid, 1), "fine");
+  EXPECT_EQ(set(new_sid, 2), "session_gone");
+  EXPECT_EQ(s.get<int>("k").value(), 1);
+  ASSERT_TRUE(store().change_id(old_sid, new_sid).has_value());
+  EXPECT_EQ(set(old_sid, 3), "session_gone");
+  EXPECT_EQ(set(new_sid, 4), "fine");
+  const std::uint64_t version = s.version().value();
+  EXPECT_EQ(set(new_sid, 5, version - 1), "conflict");
+  EXPECT_EQ(set(old_sid, 6, version), "session_gone");
+  EXPECT_EQ(s.get<int>("k").value(), 4);
+  EXPECT_EQ(set(new_sid, 7, version), "fine");
+  EXPECT_EQ(s.get<int>("k").value(), 7);
+}
+
 // --- Updates
 
 TEST_P(ProviderConformance, UpdateReturnsWhatItsFunctionReturns) {

@@ -41,7 +41,7 @@ enum class Attribute : std::uint8_t {
       0,  ///< a TimePoint: the session is gone then, however busy, if no timeout of the store ends it before
   served = 1,  ///< of the server: the name that its clients know the session by, and as what
   web =
-      2,  ///< of hybrid::http: when the cookie was last sent, and how long the browser is remembered
+      2,  ///< of hybrid::http: whose cookie the session is of, and when and for how long it was renewed
 };
 
 /// The pair of nil and the attribute's number, which no key of yours should be.
@@ -87,6 +87,10 @@ class SessionBackend {
   /// longer at that version.
   virtual Result<void> apply(std::span<const Change> changes,
                              std::optional<std::uint64_t> if_version) = 0;
+  /// apply(), but only if the session still has that id, else `session_gone`: for those who must change nothing once it has got
+  /// another (rule S5). No change of the id comes between. By update(), unless a backend knows better.
+  virtual Result<void> apply_if_id(std::string_view sid, std::span<const Change> changes,
+                                   std::optional<std::uint64_t> if_version);
   /// Calls `fn` with a view of this session; what it changed there is applied at once when it returns
   /// a value, and dropped when it returns an error or throws. No other change of the session comes
   /// between what `fn` reads and what it writes.

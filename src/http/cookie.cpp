@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kNameAndValueBytesMax = 4096;  // what browsers take
 constexpr std::size_t kAttributeBytesMax = 1024;
+constexpr std::size_t kDomainBytesMax = 253;
 constexpr auto kMaxAgeMax = std::chrono::seconds{std::chrono::days{400}};
 
 std::unexpected<Error> wrong(const char* what) {
@@ -39,16 +40,28 @@ bool is_value(std::string_view text) {
   return all;
 }
 
-bool is_attribute_value(std::string_view text) {
-  return text.size() <= kAttributeBytesMax &&
-         std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f && c != ';'; });
+bool is_path(std::string_view text) {
+  return text.starts_with('/') && text.size() <= kAttributeBytesMax &&
+         std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != ';'; });
 }
 
+// Names of hosts, some of which have _ in them, with or without a dot in front, which browsers ignore; none at all is no domain.
 bool is_domain(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '.';
-  });
+  if (text.empty()) return true;
+  if (text.size() > kDomainBytesMax) return false;
+  if (text.starts_with('.')) text.remove_prefix(1);
+  for (;;) {
+    const std::size_t end = std::min(text.find('.'), text.size());
+    const std::string_view label = text.substr(0, end);
+    const bool is_label = !label.empty() && label.front() != '-' && label.back() != '-' &&
+                          std::ranges::all_of(label, [](char c) {
+                            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                                   (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+                          });
+    if (!is_label) return false;
+    if (end == text.size()) return true;
+    text.remove_prefix(end + 1);
+  }
 }
 
 // Browsers look at prefixes in any case.
@@ -80,10 +93,13 @@ std::string_view same_site_text(SameSite same_site) {
 
 Result<void> Cookie::check() const {
   if (!is_token(name)) return wrong("a cookie's name is letters, digits and !#$%&'*+-.^_`|~");
-  if (!path.starts_with('/') || !is_attribute_value(path))
-    return wrong("a cookie's path begins with / and has no ; and no control characters");
-  if (!is_attribute_value(domain) || !is_domain(domain))
-    return wrong("a cookie's domain is letters, digits, - and .");
+  if (!is_path(path)) {
+    return wrong(
+        "a cookie's path begins with /, and is at most 1024 characters of ASCII without spaces and "
+        ";");
+  }
+  if (!is_domain(domain))
+    return wrong("a cookie's domain is the name of a host: letters, digits, - and _ between dots");
   if (begins_with(name, "__host-") && (!secure || path != "/" || !domain.empty())) {
     return wrong(
         "browsers take a cookie named __Host- only if it is Secure, of the path / and of no "
@@ -104,8 +120,10 @@ Result<void> Cookie::check() const {
 Result<std::string> Cookie::set(std::string_view value,
                                 std::optional<std::chrono::seconds> max_age) const {
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
-  if (!is_value(value) || name.size() + value.size() > kNameAndValueBytesMax)
+  if (!is_value(value))
     return wrong("a cookie's value is printable ASCII without spaces, quotes, commas, ; and \\");
+  if (name.size() + value.size() > kNameAndValueBytesMax)
+    return wrong("browsers take a cookie only if its name and value are at most 4096 bytes");
   std::string text = name + '=' + std::string{value} + "; Path=" + path;
   if (!domain.empty()) text += "; Domain=" + domain;
   if (max_age) {

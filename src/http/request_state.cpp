@@ -18,7 +18,10 @@ using std::chrono::seconds;
 
 constexpr seconds kRememberedMax = std::chrono::days{400};  // what browsers keep a cookie
 constexpr int kRenewalsALifetime = 8;
-constexpr std::size_t kCookiesTried = 4;
+constexpr seconds kLifetimeMax = std::chrono::days{36500};
+// Of those that may be ours. Others of that name, which any host of the domain may have planted, cost little.
+constexpr std::size_t kIdsLookedUp = 4;
+constexpr std::size_t kCookiesToldOf = 4;
 
 TimePoint now() { return to_time_point(SystemClock{}.now()); }
 
@@ -92,54 +95,67 @@ void RequestState::open(std::string_view cookie_header) {
   const SmallMutexLock lock{mutex_};
   const Options& options = *options_;
   CookieValues values{cookie_header, options.cookie.name};
-  for (std::size_t tried = 0; tried < kCookiesTried; ++tried) {
+  std::size_t told = 0;
+  const auto ignore = [&](Event::Kind why) {
+    if (told++ < kCookiesToldOf) tell(why);
+  };
+  for (std::size_t looked_up = 0; looked_up < kIdsLookedUp;) {
     const auto value = values.next();
     if (!value) return;
     had_cookie_ = true;
     const CookieId id = parse_cookie_value(*value, options.cookie.name, options.signing_keys);
     if (id.is != CookieId::Is::good) {
-      tell(id.is == CookieId::Is::forged ? Event::Kind::forged_id : Event::Kind::malformed_id);
+      ignore(id.is == CookieId::Is::forged ? Event::Kind::forged_id : Event::Kind::malformed_id);
       continue;
     }
+    ++looked_up;
     auto found = provider_.find(id.sid);
-    if (!found) {
-      broken_ = std::move(found.error());
+    const auto adopted = found && *found ? adopt(id.sid, std::move(**found)) : Result<bool>{false};
+    if (!found || !adopted) {
+      broken_ = found ? adopted.error() : found.error();
       return;
     }
-    if (!*found) {
-      tell(Event::Kind::unknown_id);
-      continue;
+    if (*adopted) {
+      if (id.by_old_key) cookie_ = CookieIs::sent;
+      return;
     }
-    session_ = std::move(**found);
-    sid_ = Sid{id.sid};
-    if (id.by_old_key) cookie_ = CookieIs::sent;
-    if (auto read = read_renewal(); !read) broken_ = std::move(read.error());
-    return;
+    ignore(Event::Kind::unknown_id);
   }
 }
 
-Result<void> RequestState::read_renewal() {
-  const auto web = session_->get<WebAttribute>(Attribute::web);
-  if (!web && web.error().code() != Errc::session_gone && web.error().code() != Errc::type_mismatch)
-    return std::unexpected(web.error());
-  if (!web || !*web) {
-    renewal_is_due_ = lifetime().count() > 0 || cookie_is_persistent();
-    return {};
+Result<bool> RequestState::adopt(std::string_view sid, Session found) {
+  auto web = found.get<WebAttribute>(Attribute::web);
+  if (!web) {
+    const Errc why = web.error().code();
+    if (why == Errc::session_gone || why == Errc::type_mismatch) return false;
+    return std::unexpected(std::move(web.error()));
   }
-  web_seen_ = **web;
-  const TimePoint now = detail::now();
-  const TimePoint sent_at{std::clamp(milliseconds{std::get<0>(**web)}, milliseconds{0},
-                                     milliseconds{now.time_since_epoch()})};
-  remembered_ = std::clamp(seconds{std::get<1>(**web)}, seconds{0}, kRememberedMax);
-  if (lifetime().count() == 0 && !cookie_is_persistent()) {
-    // idle_timeout was turned off: the deadline that it left would stay.
-    is_forgotten_ = true;
+  // What else is in the store, another site's sessions among it, is not for who knows its key.
+  if (!*web || std::get<0>(**web) != options_->cookie.name) return false;
+  session_ = std::move(found);
+  sid_ = Sid{sid};
+  web_seen_ = std::move(**web);
+  if (auto read = read_renewal(*web_seen_); !read) return std::unexpected(std::move(read.error()));
+  return true;
+}
+
+Result<void> RequestState::read_renewal(const WebAttribute& web) {
+  const auto& [name, renewed_at_ms, lifetime_s, is_remembered] = web;
+  const seconds lifetime_then = std::clamp(seconds{lifetime_s}, seconds{0}, kLifetimeMax);
+  if (is_remembered) remembered_ = std::min(lifetime_then, kRememberedMax);
+  if (lifetime_then != lifetime()) {
+    // idle_timeout is another by now, and the deadline that it left would stay.
+    is_forgotten_ = lifetime().count() == 0;
     renewal_is_due_ = true;
     return {};
   }
+  if (lifetime().count() == 0 && !cookie_is_persistent()) return {};
+  const TimePoint now = detail::now();
+  const TimePoint renewed_at{std::clamp(milliseconds{renewed_at_ms}, milliseconds{0},
+                                        milliseconds{now.time_since_epoch()})};
   const auto span = lifetime().count() > 0 ? Result<seconds>{lifetime()} : max_age();
   if (!span) return std::unexpected(span.error());
-  renewal_is_due_ = now >= sent_at + milliseconds{*span} / kRenewalsALifetime;
+  renewal_is_due_ = now >= renewed_at + milliseconds{*span} / kRenewalsALifetime;
   return {};
 }
 
@@ -182,13 +198,13 @@ Result<void> RequestState::apply(std::span<const Change> changes,
   if (auto checked = check(); !checked) return checked;
   if (if_version && session_) {
     // Only the store can tell.
-    if (auto committed = commit(Make::if_needed, Renew::no); !committed) return committed;
-    auto applied = session_->backend()->apply(changes, if_version);
+    if (auto committed = commit(Renew::no); !committed) return committed;
+    auto applied = session_->backend()->apply_if_id(sid_.view(), changes, if_version);
     rebase();
     return applied;
   }
   if (auto applied = view().apply(changes, if_version); !applied) return applied;
-  return options_->commit == Commit::at_once ? commit(Make::if_needed, Renew::no) : Result<void>{};
+  return options_->commit == Commit::at_once ? commit(Renew::no) : Result<void>{};
 }
 
 Result<void> RequestState::update(
@@ -203,21 +219,15 @@ Result<void> RequestState::update(
     }
   }
   const MutexLock one_at_a_time{update_mutex_};
-  std::shared_ptr<UpdateView> nothing;  // none: the session is there
-  std::shared_ptr<SessionBackend> session;
+  std::shared_ptr<SessionBackend> session;  // none: there is none
   Sid sid;
   {
     const SmallMutexLock lock{mutex_};
     if (auto checked = check(); !checked) return checked;
-    if (auto committed = commit(Make::if_needed, Renew::no); !committed) return committed;
+    if (auto committed = commit(Renew::no); !committed) return committed;
     updating_ = self;
     sid = sid_;
-    if (session_) {
-      session = session_->backend();
-    } else {
-      static_cast<void>(view());
-      nothing = view_;
-    }
+    if (session_) session = session_->backend();
   }
   struct Ended {
     RequestState& state;
@@ -228,17 +238,28 @@ Result<void> RequestState::update(
       if (state.session_ && !state.finished_) state.rebase();
     }
   } const ended{*this};
-  if (session == nullptr) {
-    // Nobody else can change it.
-    if (auto updated = nothing->update(fn); !updated) return updated;
-    const SmallMutexLock lock{mutex_};
-    return options_->commit == Commit::at_once ? commit(Make::if_needed, Renew::no)
-                                               : Result<void>{};
-  }
+  if (session == nullptr) return update_absent(fn);
   return session->update([&](std::shared_ptr<SessionBackend> view) -> Result<void> {
     if (!session->has_id(sid.view())) return has_new_id();  // and it gets none until we are done
     return fn(std::move(view));
   });
+}
+
+// Nobody but this request can change it, nor know its id if one is made meanwhile.
+Result<void> RequestState::update_absent(
+    const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) {
+  const auto changed = std::make_shared<UpdateView>(*this);
+  const struct Abandon {
+    UpdateView& view;
+    ~Abandon() { view.abandon(); }
+  } abandon{*changed};
+  if (auto done = fn(changed); !done) return done;
+  const std::vector<Change> changes = changed->finish();
+  const SmallMutexLock lock{mutex_};
+  if (auto checked = check(); !checked) return checked;
+  if (auto applied = view().apply(changes, std::nullopt); !applied) return applied;
+  const bool is_at_once = session_ || options_->commit == Commit::at_once;
+  return is_at_once ? commit(Renew::no) : Result<void>{};
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> RequestState::entries() {
@@ -318,7 +339,7 @@ Result<void> RequestState::renew() {
     // It has ended, or another request gave it a new id, which is not for us.
     begin_anew();
   }
-  return commit(Make::always, Renew::no);
+  return create_empty();
 }
 
 Result<void> RequestState::remember(seconds duration) {
@@ -340,7 +361,7 @@ Result<std::string> RequestState::csrf_token() {
   if (auto checked = check(); !checked) return std::unexpected(checked.error());
   if (!is_ours()) return has_new_id();
   if (!session_) {
-    if (auto made = commit(Make::always, Renew::no); !made) return std::unexpected(made.error());
+    if (auto made = create_empty(); !made) return std::unexpected(made.error());
   }
   return make_csrf_token(sid_.view());
 }
@@ -355,7 +376,7 @@ bool RequestState::csrf_ok(std::string_view token) const {
 
 // --- The end
 
-Result<void> RequestState::commit(Make make, Renew renew) {
+Result<void> RequestState::commit(Renew renew) {
   const std::shared_ptr<UpdateView> before = std::move(view_);
   std::vector<Change> changes;  // they point into it
   if (before != nullptr) changes = before->finish();
@@ -365,14 +386,15 @@ Result<void> RequestState::commit(Make make, Renew renew) {
     std::erase_if(changes, [](const Change& change) { return change.kind != Change::Kind::set; });
 
   Result<void> done{};
-  if (!session_ && (!changes.empty() || make == Make::always))
-    done = create(std::move(changes));
-  else if (!is_ours())
-    done = has_new_id();
-  else if (session_ && renew == Renew::if_due && renewal_is_due_)
+  if (!session_) {
+    if (!changes.empty()) done = create(std::move(changes));
+  } else if (renew == Renew::if_due && renewal_is_due_) {
     done = apply_renewed(std::move(changes));
-  else if (session_ && !changes.empty())
-    done = session_->backend()->apply(changes, std::nullopt);
+  } else if (!changes.empty()) {
+    done = session_->backend()->apply_if_id(sid_.view(), changes, std::nullopt);
+  } else if (!is_ours()) {
+    done = has_new_id();
+  }
   // finish() must not say that they were made.
   const bool is_lost = !done && done.error().code() != Errc::session_gone;
   if (is_lost && options_->commit == Commit::at_end) broken_ = done.error();
@@ -380,11 +402,15 @@ Result<void> RequestState::commit(Make make, Renew renew) {
 }
 
 Result<void> RequestState::create(std::vector<Change> changes) {
-  const Renewal renewal{now(), lifetime(), remembered_};
-  if (lifetime().count() > 0 || cookie_is_persistent()) add_renewal(renewal, changes);
+  const Renewal renewal = this->renewal();
+  add_renewal(renewal, changes);
   const Sid sid{make_session_id()};
   auto made = provider_.put(sid.view(), changes);
-  if (!made) return std::unexpected(std::move(made.error()));
+  if (!made) {
+    // A provider that cannot put() in one step may have made it.
+    static_cast<void>(provider_.destroy(sid.view()));
+    return std::unexpected(std::move(made.error()));
+  }
   session_ = std::move(*made);
   sid_ = sid;
   cookie_ = CookieIs::sent;
@@ -393,15 +419,28 @@ Result<void> RequestState::create(std::vector<Change> changes) {
   return {};
 }
 
+Result<void> RequestState::create_empty() {
+  if (auto made = create({}); !made) return made;
+  rebase();
+  return {};
+}
+
+RequestState::Renewal RequestState::renewal() const {
+  return {options_->cookie.name, now(), lifetime(), remembered_.count() > 0};
+}
+
 // If another request renews it at the same time, or says for how long it is remembered, that one has done it.
 Result<void> RequestState::apply_renewed(std::vector<Change> changes) {
-  const Renewal renewal{now(), lifetime(), remembered_};
+  const Renewal renewal = this->renewal();
   std::vector<Change> renewed = changes;
   add_renewal(renewal, renewed);
   const std::optional<WebAttribute> seen = web_seen_;
   const bool is_said_here = remember_was_called_;
   bool is_due = true;
+  const std::shared_ptr<SessionBackend>& session = session_->backend();
+  const std::string_view sid = sid_.view();
   auto done = session_->update([&](Session& view) -> Result<void> {
+    if (!session->has_id(sid)) return has_new_id();
     const auto web = view.get<WebAttribute>(Attribute::web);
     is_due = is_said_here || (web ? *web : std::nullopt) == seen;
     return view.backend()->apply(is_due ? renewed : changes, std::nullopt);
@@ -415,17 +454,11 @@ void RequestState::add_renewal(const Renewal& renewal, std::vector<Change>& chan
   const auto set = [&](Attribute attribute, std::string_view value) {
     changes.push_back({.kind = Change::Kind::set, .key = attribute_key(attribute), .value = value});
   };
-  const auto erase = [&](Attribute attribute) {
-    changes.push_back({.kind = Change::Kind::erase, .key = attribute_key(attribute)});
-  };
   if (lifetime().count() > 0)
     set(Attribute::deadline, renewal.deadline.view());
   else if (is_forgotten_)
-    erase(Attribute::deadline);
-  if (lifetime().count() > 0 || cookie_is_persistent())
-    set(Attribute::web, renewal.web.view());
-  else
-    erase(Attribute::web);
+    changes.push_back({.kind = Change::Kind::erase, .key = attribute_key(Attribute::deadline)});
+  set(Attribute::web, renewal.web.view());
 }
 
 Result<std::optional<std::string>> RequestState::finish() {
@@ -436,7 +469,7 @@ Result<std::optional<std::string>> RequestState::finish() {
     drop_view();
     return std::nullopt;
   }
-  auto committed = commit(Make::if_needed, Renew::if_due);
+  auto committed = commit(Renew::if_due);
   // It has ended meanwhile, by another request's log-out, or its time is over. What comes late does not bring it back.
   const bool has_ended = !committed && committed.error().code() == Errc::session_gone;
   if (!committed && !has_ended) return std::unexpected(std::move(committed.error()));
@@ -450,31 +483,28 @@ std::optional<std::string> RequestState::give_up() {
   const SmallMutexLock lock{mutex_};
   if (std::exchange(finished_, true)) return std::nullopt;
   drop_view();
-  const auto cookie = this->cookie();
-  return cookie ? *cookie : std::nullopt;
+  return cookie();
 }
 
-Result<std::optional<std::string>> RequestState::cookie() const {
+std::optional<std::string> RequestState::cookie() const {
   const Options& options = *options_;
   if (cookie_ == CookieIs::kept) return std::nullopt;
-  if (cookie_ == CookieIs::removed) {
-    auto removed = options.cookie.set("", seconds{0});
-    if (!removed) return std::unexpected(std::move(removed.error()));
-    return std::move(*removed);
-  }
+  if (cookie_ == CookieIs::removed) return options.cookie.set("", seconds{0}).value();
   // The browser gets the new id from the request that made it.
   if (!is_ours()) return std::nullopt;
   std::optional<seconds> age;
   if (cookie_is_persistent()) {
     const auto left = max_age();
-    if (!left && left.error().code() == Errc::session_gone) return std::nullopt;
-    if (!left) return std::unexpected(left.error());
-    age = *left;
+    if (left) {
+      age = *left;
+    } else if (left.error().code() == Errc::session_gone) {
+      return std::nullopt;
+    }
+    // Else the store cannot be asked: the browser keeps the id until it is closed, and hears more with its next request.
   }
-  auto set =
-      options.cookie.set(cookie_value(sid_.view(), options.cookie.name, options.signing_keys), age);
-  if (!set) return std::unexpected(std::move(set.error()));
-  return std::move(*set);
+  return options.cookie
+      .set(cookie_value(sid_.view(), options.cookie.name, options.signing_keys), age)
+      .value();  // Sessions::make has tried
 }
 
 }  // namespace hybrid::http::detail

@@ -52,24 +52,33 @@ class RequestState final : public SessionBackend {
   Result<void> destroy() override;  // log out
 
  private:
-  enum class Make : bool { if_needed, always };
   enum class Renew : bool { no, if_due };
-  // What Attribute::web holds: when the cookie was last sent, in ms since 1970, and for how many seconds the browser is remembered.
-  using WebAttribute = std::tuple<std::int64_t, std::int64_t>;
+  // What Attribute::web holds, which makes a session one of ours: the cookie's name; when its lifetime was last renewed, in ms
+  // since 1970, and for how many seconds; whether the browser is remembered.
+  template <class Name>
+  using Web = std::tuple<Name, std::int64_t, std::int64_t, bool>;
+  using WebAttribute = Web<std::string>;
   enum class CookieIs : std::uint8_t { kept, sent, removed };
 
+  Result<void> update_absent(
+      const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn);
   // An error if no call is possible any more, or none ever was.
   Result<void> check() const HYBRID_REQUIRES(mutex_);
-  Result<void> commit(Make make, Renew renew) HYBRID_REQUIRES(mutex_);
+  Result<void> commit(Renew renew) HYBRID_REQUIRES(mutex_);
   Result<void> apply_renewed(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
   Result<void> create(std::vector<Change> changes) HYBRID_REQUIRES(mutex_);
+  // One without anything in it; what was changed stays to be made.
+  Result<void> create_empty() HYBRID_REQUIRES(mutex_);
   // Values of deadline and cookie, which changes point into.
   struct Renewal {
-    Renewal(TimePoint now, std::chrono::seconds lifetime, std::chrono::seconds remembered)
-        : deadline(now + lifetime), web({now.time_since_epoch().count(), remembered.count()}) {}
+    Renewal(std::string_view cookie_name, TimePoint now, std::chrono::seconds lifetime,
+            bool is_remembered)
+        : deadline(now + lifetime),
+          web({cookie_name, now.time_since_epoch().count(), lifetime.count(), is_remembered}) {}
     hybrid::detail::Encoded<TimePoint> deadline;
-    hybrid::detail::Encoded<WebAttribute> web;
+    hybrid::detail::Encoded<Web<std::string_view>> web;
   };
+  Renewal renewal() const HYBRID_REQUIRES(mutex_);
   void add_renewal(const Renewal& renewal, std::vector<Change>& changes) const
       HYBRID_REQUIRES(mutex_);
   // The session as it was when it was first looked at; and with the changes since.
@@ -79,7 +88,7 @@ class RequestState final : public SessionBackend {
   void drop_view() HYBRID_REQUIRES(mutex_);
   // The next view() is of the session as it is then, with the changes since.
   void rebase() HYBRID_REQUIRES(mutex_);
-  // The session has the id that this request knows, or there is none.
+  // The session has the id that this request knows, or there is none. May be otherwise at once: what changes it asks again.
   bool is_ours() const HYBRID_REQUIRES(mutex_);
   // The session has gone: what was changed in it goes into a new one.
   void begin_anew() HYBRID_REQUIRES(mutex_);
@@ -88,9 +97,11 @@ class RequestState final : public SessionBackend {
   // How long the session lives without requests, if we say so; 0: we do not.
   std::chrono::seconds lifetime() const HYBRID_REQUIRES(mutex_);
   bool cookie_is_persistent() const HYBRID_REQUIRES(mutex_);
-  Result<void> read_renewal() HYBRID_REQUIRES(mutex_);
+  // What was found of that id becomes this request's session, if a browser has it from us; false if not.
+  Result<bool> adopt(std::string_view sid, Session found) HYBRID_REQUIRES(mutex_);
+  Result<void> read_renewal(const WebAttribute& web) HYBRID_REQUIRES(mutex_);
   Result<std::chrono::seconds> max_age() const HYBRID_REQUIRES(mutex_);
-  Result<std::optional<std::string>> cookie() const HYBRID_REQUIRES(mutex_);
+  std::optional<std::string> cookie() const HYBRID_REQUIRES(mutex_);
   void tell(Event::Kind kind) const;
 
   Provider& provider_;

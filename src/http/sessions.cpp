@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "http/request_state.hpp"
+#include "http/secrets.hpp"
 
 namespace hybrid::http {
 
@@ -47,12 +48,16 @@ Result<Sessions> Sessions::make(Provider& provider, Options options) {
   const auto wrong = [](const char* what) {
     return std::unexpected(Error{Errc::invalid_argument, what});
   };
-  if (auto checked = options.cookie.check(); !checked) return std::unexpected(checked.error());
   if (options.idle_timeout.count() < 0 || options.idle_timeout > std::chrono::days{36500})
     return wrong("idle_timeout is 0 seconds to 100 years");
   const bool short_key = std::ranges::any_of(
       options.signing_keys, [](const std::string& key) { return key.size() < kKeyBytesMin; });
   if (short_key) return wrong("a signing key has at least 32 bytes, from a source of randomness");
+  // As long as they get.
+  const auto tried =
+      options.cookie.set(cookie_value(make_session_id(), options.cookie.name, options.signing_keys),
+                         std::chrono::days{36500});
+  if (!tried) return std::unexpected(tried.error());
   return Sessions{provider, std::make_shared<const Options>(std::move(options))};
 }
 

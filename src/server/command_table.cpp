@@ -1,6 +1,6 @@
 // One row a command: name, arity, flags, keys, function, group, summary.
+#include <algorithm>
 #include <array>
-#include <cctype>
 #include <string>
 #include <unordered_map>
 
@@ -181,33 +181,30 @@ constexpr Command kCommands[] = {
 };
 // clang-format on
 
-struct Names {
-  std::unordered_map<std::string_view, const Command*> by_name;
-  std::size_t longest = 0;
+constexpr std::size_t kLongestName = std::ranges::max_element(kCommands, {}, [](const Command& c) {
+                                       return c.name.size();
+                                     })->name.size();
 
-  Names() {
-    for (const Command& command : kCommands) {
-      by_name.emplace(command.name, &command);
-      longest = std::max(longest, command.name.size());
-    }
-  }
-};
+std::unordered_map<std::string_view, const Command*> by_name() {
+  std::unordered_map<std::string_view, const Command*> commands;
+  for (const Command& command : kCommands) commands.emplace(command.name, &command);
+  return commands;
+}
 
 }  // namespace
 
 std::span<const Command> commands() { return kCommands; }
 
 const Command* find_command(std::string_view name) {
-  static const Names names;
-  std::array<char, 32> lower;
-  static_assert(sizeof lower > std::string_view{"punsubscribe"}.size());
-  if (name.size() > names.longest) return nullptr;
+  static const auto commands = by_name();
+  if (name.size() > kLongestName) return nullptr;
+  std::array<char, kLongestName> lower;
   for (std::size_t i = 0; i < name.size(); ++i) {
     const char c = name[i];
     lower[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
-  const auto found = names.by_name.find({lower.data(), name.size()});
-  return found != names.by_name.end() ? found->second : nullptr;
+  const auto found = commands.find({lower.data(), name.size()});
+  return found != commands.end() ? found->second : nullptr;
 }
 
 }  // namespace hybrid::server

@@ -83,12 +83,25 @@ Result<void> StoreSession::destroy() {
 
 Result<void> StoreSession::apply(std::span<const Change> changes,
                                  std::optional<std::uint64_t> if_version) {
+  return apply(std::nullopt, changes, if_version);
+}
+
+Result<void> StoreSession::apply_if_id(std::string_view sid, std::span<const Change> changes,
+                                       std::optional<std::uint64_t> if_version) {
+  return apply(sid, changes, if_version);
+}
+
+Result<void> StoreSession::apply(std::optional<std::string_view> sid,
+                                 std::span<const Change> changes,
+                                 std::optional<std::uint64_t> if_version) {
   entry_->prefetch_rest();
   CommitLog::Place place;
   {
     const auto writer = WriterLock::take(*entry_);
     if (!writer) return std::unexpected(writer.error());
     if (entry_->state != State::live) return EmbeddedStore::why_absent(*entry_);
+    if (sid && !has_id(*sid))
+      return std::unexpected(Error{Errc::session_gone, "the session has got another id"});
     if (auto done = store_.commit(*entry_, changes, ChangePlan::Keys::any, if_version, place);
         !done)
       return done;

@@ -47,6 +47,8 @@ class StoreSession final : public SessionBackend {
   Result<bool> get(std::string_view key, Buffer& value) override;
   Result<void> apply(std::span<const Change> changes,
                      std::optional<std::uint64_t> if_version) override;
+  Result<void> apply_if_id(std::string_view sid, std::span<const Change> changes,
+                           std::optional<std::uint64_t> if_version) override;
   Result<void> update(
       const std::function<Result<void>(std::shared_ptr<SessionBackend>)>& fn) override;
   Result<std::vector<std::pair<std::string, std::string>>> entries() override;
@@ -55,6 +57,9 @@ class StoreSession final : public SessionBackend {
   Result<void> destroy() override;
 
  private:
+  // Whatever the id is, if `sid` is none.
+  Result<void> apply(std::optional<std::string_view> sid, std::span<const Change> changes,
+                     std::optional<std::uint64_t> if_version);
   // Under data: an error if the session is not alive, else notes the access.
   Result<void> enter(Access access);
 

@@ -41,6 +41,10 @@ TEST(SetCookie, HasTheAttributesThatWereAskedFor) {
        {.name = "__Secure-a", .path = "/shop", .domain = "example.com"},
        std::nullopt,
        "__Secure-a=v; Path=/shop; Domain=example.com; Secure; HttpOnly; SameSite=Lax"},
+      {"of a domain as it used to be written",
+       {.name = "a", .domain = ".example.com"},
+       std::nullopt,
+       "a=v; Path=/; Domain=.example.com; Secure; HttpOnly; SameSite=Lax"},
       {"without TLS",
        {.name = "a", .secure = false},
        std::nullopt,
@@ -85,6 +89,14 @@ TEST(SetCookie, IsRefusedIfBrowsersWouldNotTakeIt) {
       {"a path with a line", {.name = "a", .path = "/\n"}},
       {"a path that is too long", {.name = "a", .path = '/' + std::string(1024, 'p')}},
       {"a domain with an attribute", {.name = "a", .domain = "a.com; Path=/"}},
+      {"a path with a space", {.name = "a", .path = "/ "}},
+      {"a domain that is a dot", {.name = "a", .domain = "."}},
+      {"a domain that is two", {.name = "a", .domain = ".."}},
+      {"a domain that ends with one", {.name = "a", .domain = "example.com."}},
+      {"a domain with an empty label", {.name = "a", .domain = "example..com"}},
+      {"a domain with a label that begins with -", {.name = "a", .domain = "-a.com"}},
+      {"a domain with a label that ends with -", {.name = "a", .domain = "a-.com"}},
+      {"a domain that is too long", {.name = "a", .domain = std::string(254, 'd')}},
       {"a domain with a line", {.name = "a", .domain = "a.com\r\n"}},
       {"SameSite=None without Secure", {.name = "a", .same_site = SameSite::none, .secure = false}},
       {"Partitioned without Secure", {.name = "a", .secure = false, .partitioned = true}},
@@ -96,6 +108,7 @@ TEST(SetCookie, IsRefusedIfBrowsersWouldNotTakeIt) {
     EXPECT_EQ(set.error().code(), Errc::invalid_argument);
     EXPECT_FALSE(cookie.check().has_value());
   }
+  EXPECT_TRUE((Cookie{.name = "a", .domain = "a_b.example.com"}.check().has_value()));
   for (const std::string& value : {std::string{"a b"}, std::string{"a;b"}, std::string{"a\r\nb"},
                                    std::string{"a\"b"}, std::string{"a,b"}, std::string{"\xc3\xa4"},
                                    std::string{"a\0b", 3}, std::string(4096, 'v')})

@@ -107,7 +107,7 @@ TEST(ARememberedBrowser, ComesBackAfterItWasClosed) {
   Session stored = site.store().find(sid_of(browser)).value().value();
   EXPECT_GT(stored.expires_at().value().value(), std::chrono::system_clock::now() + 24h * 29);
   // It slides.
-  age(site, browser, 24h * 4, 24h * 30);
+  age(site, browser, 24h * 4);
   site.visit(browser);
   EXPECT_NEAR(static_cast<double>(browser.find(kName)->max_age.value()), 30.0 * 86400, 2);
   // A new log-in, without.
@@ -150,6 +150,27 @@ TEST(AnIdleTimeout, ThatIsTurnedOffLeavesNoDeadline) {
   EXPECT_FALSE(visit(0s, false).has_value());
   EXPECT_FALSE(visit(0s, false).has_value());
   EXPECT_TRUE(visit(100s, false).has_value());
+}
+
+TEST(AnIdleTimeout, ThatIsMadeLongerHoldsFromTheNextRequestOn) {
+  const TempDirectory directory;
+  const auto store = open(directory.path() + "/store").value();
+  Browser browser;
+  const auto visit = [&](std::chrono::seconds idle_timeout) {
+    const auto sessions = http::Sessions::make(*store, {.idle_timeout = idle_timeout}).value();
+    RequestSession session = sessions.begin(browser.header());
+    EXPECT_TRUE(session.is_there() || session.set("a", 1).has_value());
+    const auto cookie = session.finish().value();
+    EXPECT_TRUE(!cookie || browser.receive(*cookie));
+    return store->find(sid_of(browser)).value()->expires_at().value().value() -
+           std::chrono::system_clock::now();
+  };
+  EXPECT_LT(visit(60s), 61s);
+  EXPECT_GT(visit(3600s), 3500s);
+  const std::uint64_t records = store->stats()->records_appended;
+  EXPECT_GT(visit(3600s), 3500s);
+  EXPECT_EQ(store->stats()->records_appended, records) << "once";
+  EXPECT_LT(visit(60s), 61s);
 }
 
 TEST(ARememberedBrowser, IsForgottenByLogOut) {

@@ -114,6 +114,29 @@ TEST(AnIdThatIsNotOurs, IsNeverAdoptedAndWritesNothing) {
   }
 }
 
+TEST(WhatElseIsInTheStore, IsNoSessionOfABrowserThoughItHasSuchAKey) {
+  Site site;
+  const std::string key = make_session_id();
+  ASSERT_TRUE(site.store().load(key)->set("user", "root").has_value());
+  Browser browser;
+  EXPECT_TRUE(browser.receive(std::string{kName} + '=' + key + "; Path=/; Secure"));
+  EXPECT_EQ(site.user(browser), "-");
+  EXPECT_THAT(site.take_events(), ElementsAre("unknown_id"));
+  // Nor is the session of another site that has the same store, whatever it keeps of it.
+  for (const std::chrono::seconds idle_timeout : {0s, 7200s}) {
+    const auto shop = http::Sessions::make(site.store(), {.cookie = {.name = "__Host-shop"},
+                                                          .idle_timeout = idle_timeout})
+                          .value();
+    RequestSession session = shop.begin("");
+    ASSERT_TRUE(session.set("user", "ada").has_value());
+    EXPECT_TRUE(session.finish().value().has_value());
+    const std::string sid = session.session_id();
+    EXPECT_TRUE(shop.begin("__Host-shop=" + sid).is_there());
+    EXPECT_FALSE(
+        site.sessions().begin(std::string{kName} + '=' + sid, {.peer = "192.0.2.7"}).is_there());
+  }
+}
+
 TEST(SeveralCookiesOfOneName, AreTriedInTheirOrderButNotManyOfThem) {
   Site site;
   Browser browser;
@@ -131,6 +154,12 @@ TEST(SeveralCookiesOfOneName, AreTriedInTheirOrderButNotManyOfThem) {
   EXPECT_EQ(user(other + own), "ada");
   EXPECT_EQ(user("a=b; " + other + "junk; " + own + "; c"), "ada");
   EXPECT_EQ(user(other + other + other + other + own), "-");
+  // Those that cannot be ours do not count, but nobody fills a log with them.
+  site.take_events();
+  std::string junk;
+  for (int i = 0; i < 100; ++i) junk += std::string{kName} + "=x; ";
+  EXPECT_EQ(user(junk + own), "ada");
+  EXPECT_EQ(site.take_events().size(), 4U);
 }
 
 // --- H3
@@ -165,6 +194,36 @@ TEST(ChangesOfARequest, AreDroppedIfItFails) {
   }
   EXPECT_EQ(site.store().size().value(), 0U);
   EXPECT_EQ(site.records(), 0U);
+}
+
+TEST(ChangesOfARequest, AreDroppedIfItFailsThoughItsSessionWasNeededBefore) {
+  const struct {
+    const char* name;
+    void (*call)(RequestSession&);
+  } cases[] = {
+      {"renew", [](RequestSession& s) { ASSERT_TRUE(s.renew().has_value()); }},
+      {"csrf_token", [](RequestSession& s) { ASSERT_TRUE(s.csrf_token().has_value()); }},
+  };
+  for (const auto& [name, call] : cases) {
+    SCOPED_TRACE(name);
+    Site site;
+    Browser browser;
+    {
+      RequestSession session = site.begin(browser);
+      ASSERT_TRUE(session.set("user", "ada").has_value());
+      call(session);
+      EXPECT_EQ(session.get<std::string>("user").value(), "ada");
+      EXPECT_TRUE(browser.receive(session.give_up().value()));
+    }
+    EXPECT_EQ(site.user(browser), "-");
+    // And are made if it does not.
+    Browser other;
+    site.request(other, [&](RequestSession& session) {
+      ASSERT_TRUE(session.set("user", "ada").has_value());
+      call(session);
+    });
+    EXPECT_EQ(site.user(other), "ada");
+  }
 }
 
 TEST(ChangesOfARequest, AreMadeAtOnceIfSoConfigured) {
@@ -261,6 +320,40 @@ TEST(AnUpdate, LosesNothingThatIsSetMeanwhile) {
       EXPECT_EQ(session.get<int>("within").value(), 1);
       EXPECT_EQ(session.get<int>("beside").value(), 2);
     });
+  }
+}
+
+TEST(AnUpdate, OfASessionThatIsNotThereMaySeeItMadeAndEnded) {
+  const struct {
+    const char* name;
+    void (*call)(RequestSession&);
+  } cases[] = {
+      {"csrf_token", [](RequestSession& s) { ASSERT_TRUE(s.csrf_token().has_value()); }},
+      {"renew", [](RequestSession& s) { ASSERT_TRUE(s.renew().has_value()); }},
+      {"logout", [](RequestSession& s) { ASSERT_TRUE(s.logout().has_value()); }},
+      {"set", [](RequestSession& s) { ASSERT_TRUE(s.set("beside", 2).has_value()); }},
+  };
+  for (const Commit commit : {Commit::at_end, Commit::at_once}) {
+    for (const auto& [name, call] : cases) {
+      SCOPED_TRACE(name);
+      Site site{{.commit = commit}};
+      Browser browser;
+      site.request(browser, [&](RequestSession& session) {
+        const auto updated = session.update([&](Session& view) {
+          view.set("before", 1).value();
+          call(session);
+          EXPECT_EQ(view.get<int>("before").value(), 1);
+          EXPECT_EQ(view.get<int>("none").value(), std::nullopt);
+          view.set("after", 1).value();
+        });
+        ASSERT_TRUE(updated.has_value()) << updated.error().message();
+        EXPECT_EQ(session.get<int>("before").value(), 1);
+      });
+      site.request(browser, [](RequestSession& session) {
+        EXPECT_EQ(session.get<int>("before").value(), 1);
+        EXPECT_EQ(session.get<int>("after").value(), 1);
+      });
+    }
   }
 }
 
@@ -645,6 +738,9 @@ TEST(Options, ThatCannotWorkAreRefused) {
     http::Options options;
   } cases[] = {
       {"a cookie that browsers refuse", {.cookie = {.secure = false}}},
+      {"a cookie that is too long with its value", {.cookie = {.name = std::string(4070, 'n')}}},
+      {"a cookie that is too long if it is signed",
+       {.cookie = {.name = std::string(4030, 'n')}, .signing_keys = {std::string(32, 'k')}}},
       {"a short key", {.signing_keys = {std::string(32, 'k'), std::string(31, 'k')}}},
       {"a timeout below zero", {.idle_timeout = -1s}},
   };

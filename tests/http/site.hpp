@@ -80,16 +80,13 @@ class Site {
 
 inline std::string sid_of(const Browser& browser) { return browser.find(kName)->value; }
 
-// Moves the time at which the session's cookie was sent into the past.
-inline void age(Site& site, const Browser& browser, std::chrono::seconds by,
-                std::chrono::seconds remembered = std::chrono::seconds{0}) {
+// Moves the time at which the session's lifetime was renewed into the past.
+inline void age(Site& site, const Browser& browser, std::chrono::seconds by) {
+  using Web = std::tuple<std::string, std::int64_t, std::int64_t, bool>;
   Session session = site.store().find(sid_of(browser)).value().value();
-  const auto sent_at = std::chrono::time_point_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now() - by);
-  ASSERT_TRUE(session
-                  .set(Attribute::web, std::tuple{sent_at.time_since_epoch().count(),
-                                                  std::int64_t{remembered.count()}})
-                  .has_value());
+  Web web = session.get<Web>(Attribute::web).value().value();
+  std::get<1>(web) -= std::chrono::milliseconds{by}.count();
+  ASSERT_TRUE(session.set(Attribute::web, web).has_value());
 }
 
 }  // namespace hybrid::testing
