@@ -1,6 +1,8 @@
 #include "cli/config_file.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <optional>
 #include <set>
@@ -21,40 +23,59 @@ std::optional<std::string> config_path(const std::vector<std::string>& arguments
   return std::nullopt;
 }
 
-// "name = value" as "--name=value", "name" as "--name". Nothing if the line says nothing.
-std::optional<std::string> argument_of(std::string line) {
-  CLI::detail::trim(line);
-  if (line.empty() || line[0] == '#' || line[0] == ';') return std::nullopt;
-  const std::size_t equals = line.find('=');
-  std::string name = line.substr(0, equals);
-  CLI::detail::trim(name);
-  if (equals == std::string::npos) return "--" + name;
-  std::string value = line.substr(equals + 1);
+// "NAME = VALUE", or "NAME" alone.
+struct Line {
+  std::string name;
+  std::optional<std::string> value;
+  bool is_quoted = false;
+};
+
+// Nothing if it says nothing.
+std::optional<Line> parse(std::string text) {
+  CLI::detail::trim(text);
+  if (text.empty() || text[0] == '#' || text[0] == ';') return std::nullopt;
+  const std::size_t equals = text.find('=');
+  Line line{.name = text.substr(0, equals), .value = std::nullopt};
+  CLI::detail::trim(line.name);
+  if (equals == std::string::npos) return line;
+  std::string value = text.substr(equals + 1);
   CLI::detail::trim(value);
+  const std::size_t size = value.size();
   CLI::detail::remove_quotes(value);
-  return "--" + name + "=" + value;
+  line.is_quoted = value.size() < size;
+  line.value = std::move(value);
+  return line;
+}
+
+// What is wrong with a line, if anything. It is not repeated: it may be a secret that is in the wrong file.
+std::optional<std::string> fault_of(const CLI::App& command, const Line& line) {
+  const CLI::Option* const option = command.get_option_no_throw("--" + line.name);
+  if (option == nullptr || "--" + line.name == kConfig)
+    return "this is no option that a file may have";
+  const bool has_value = line.value && !line.value->empty();
+  if (!has_value && (line.value || option->get_expected_min() > 0))
+    return line.name + " needs a value; leave the line out for what it is without";
+  if (has_value && !line.is_quoted && line.value->find(" #") != std::string::npos)
+    return "a comment has a line of its own; or put a value that has # in it in quotes";
+  return std::nullopt;
 }
 
 std::vector<std::string> read(const CLI::App& command, const std::string& path) {
+  const auto unreadable = [&] {
+    return CLI::FileError{"cannot read the options in '" + path + "': " + std::strerror(errno)};
+  };
   std::ifstream file{path};
-  if (!file) throw CLI::FileError{"cannot read the options in '" + path + "'"};
+  if (!file) throw unreadable();
   std::vector<std::string> arguments;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    const auto argument = argument_of(line);
-    if (!argument) continue;
-    const auto refuse = [&](const std::string& why) {
-      throw CLI::FileError{"line " + std::to_string(number) + " of '" + path + "': " + why};
-    };
-    const std::string name = name_of(*argument);
-    const CLI::Option* const option = command.get_option_no_throw(name);
-    // Not repeated: it may be a secret that is in the wrong file.
-    if (option == nullptr || name == kConfig) refuse("this is no option that a file may have");
-    const bool has_value = name.size() < argument->size();
-    if (!has_value && option->get_expected_min() > 0) refuse(name.substr(2) + " needs a value");
-    arguments.push_back(*argument);
+  std::string text;
+  for (int number = 1; std::getline(file, text); ++number) {
+    const auto line = parse(text);
+    if (!line) continue;
+    if (const auto fault = fault_of(command, *line))
+      throw CLI::FileError{"line " + std::to_string(number) + " of '" + path + "': " + *fault};
+    arguments.push_back("--" + line->name + (line->value ? "=" + *line->value : ""));
   }
-  if (file.bad()) throw CLI::FileError{"cannot read the options in '" + path + "'"};
+  if (file.bad()) throw unreadable();
   return arguments;
 }
 

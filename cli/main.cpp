@@ -1,10 +1,14 @@
 // The program `hybrid`. One file per subcommand; docs/tools.md is its manual.
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "cli/command.hpp"
 #include "cli/config_file.hpp"
@@ -17,7 +21,8 @@ namespace {
 constexpr const char* kFooter =
     R"(All but serve, compact and salvage may be used while a process has the store open: they take no lock, and write
 nothing to it. serve and compact need the store for themselves, and salvage one that nobody changes.
-Session ids are never printed; a session is shown by the SHA-256 of its id.
+Session ids are not printed; a session is shown by the SHA-256 of its id. But export writes the names of keys that
+clients of serve have, which are mostly made of ids.
 
 Examples:
   hybrid serve --dir sessions/             Redis clients keep their sessions in it
@@ -54,6 +59,14 @@ const CLI::App& chosen(const CLI::App& app) {
   return commands.empty() ? app : *commands.front();
 }
 
+// "--dir=": CLI11 would take the next argument for the value.
+const std::string* without_value(const std::vector<std::string>& arguments) {
+  const auto found = std::ranges::find_if(arguments, [](const std::string& argument) {
+    return argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+  });
+  return found != arguments.end() ? &*found : nullptr;
+}
+
 int wrong_use(const CLI::App& app, const CLI::ParseError& error, bool has_config) {
   const CLI::App& command = chosen(app);
   std::string what = error.what();
@@ -63,6 +76,14 @@ int wrong_use(const CLI::App& app, const CLI::ParseError& error, bool has_config
   const std::string help = &command == &app ? "hybrid" : "hybrid " + command.get_name();
   const std::string where = has_config ? " (here, or in the file of --config)" : "";
   return complain(kWrongUse, what + where + "; see '" + help + " --help'");
+}
+
+// Or the store's files would get their numbers, and what is printed would be written into them.
+void open_standard_files() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // Gets the lowest number that is free.
+    if (::fcntl(descriptor, F_GETFD) == -1) static_cast<void>(::open("/dev/null", O_RDWR));
+  }
 }
 
 // A snapshot keeps each segment of a log open.
@@ -92,6 +113,8 @@ int run(int argc, char** argv) {
   add_stat(app, run);
   add_verify(app, run);
   std::vector<std::string> arguments{argv + 1, argv + argc};
+  if (const std::string* const option = without_value(arguments))
+    return complain(kWrongUse, *option + " has no value after it");
   bool has_config = false;
   try {
     const std::size_t given = arguments.size();
@@ -112,6 +135,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace hybrid::cli;
   std::signal(SIGPIPE, SIG_IGN);
+  open_standard_files();
   allow_many_open_files();
   try {
     return run(argc, argv);

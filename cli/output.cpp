@@ -58,8 +58,14 @@ void Output::flush() {
   lines_.clear();
 }
 
+void say(std::string line) noexcept {
+  line += '\n';
+  // At once, so that lines of several threads do not mix.
+  static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+}
+
 int complain(int code, std::string_view message) {
-  fmt::print(stderr, "hybrid: {}\n", printable(message));
+  say("hybrid: " + printable(message));
   return code;
 }
 

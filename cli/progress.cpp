@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string>
 
 namespace hybrid::cli {
 namespace {
@@ -20,7 +21,7 @@ ProgressLine::ProgressLine(const char* doing)
       next_(std::chrono::steady_clock::now() + kShowAfter) {}
 
 ProgressLine::~ProgressLine() {
-  if (shown_) fmt::print(stderr, "\r\x1b[K");
+  if (shown_) std::fputs("\r\x1b[K", stderr);
 }
 
 void ProgressLine::show(std::uint64_t bytes, std::uint64_t bytes_total) {
@@ -31,8 +32,10 @@ void ProgressLine::show(std::uint64_t bytes, std::uint64_t bytes_total) {
   shown_ = true;
   constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
   const std::uint64_t total = std::max<std::uint64_t>(bytes_total, 1);
-  fmt::print(stderr, "\r\x1b[Khybrid: {} {} of {} MiB ({} %)", doing_, bytes / kMiB, total / kMiB,
-             std::min<std::uint64_t>(bytes * 100 / total, 100));
+  const std::string line =
+      fmt::format("\r\x1b[Khybrid: {} {} of {} MiB ({} %)", doing_, bytes / kMiB, total / kMiB,
+                  std::min<std::uint64_t>(bytes * 100 / total, 100));
+  std::fputs(line.c_str(), stderr);
 }
 
 }  // namespace hybrid::cli

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/attributes.hpp"
 #include "cli/output.hpp"
 #include "hybrid/encoding.hpp"
 
@@ -113,6 +114,11 @@ Json outline_json(std::string_view messagepack) {
   return {{"type", type_name(messagepack)}, {"bytes", messagepack.size()}};
 }
 
+// The name by which clients of the server know a session is mostly its id: a secret, not a value.
+bool may_show(std::string_view key, bool values) {
+  return values && key != attribute_key(Attribute::served);
+}
+
 bool has_value(scf::ChangeKind kind) {
   return kind == scf::ChangeKind::create || kind == scf::ChangeKind::update;
 }
@@ -123,7 +129,7 @@ Json change_json(const scf::ChangeView& change, bool values) {
   Json json{{"change", to_string(change.kind)}};
   if (change.kind != scf::ChangeKind::clear) json["key"] = value_json(change.key);
   if (!has_value(change.kind)) return json;
-  if (values) {
+  if (may_show(change.key, values)) {
     json["value"] = value_json(change.value);
   } else {
     json.update(outline_json(change.value));
@@ -134,7 +140,8 @@ Json change_json(const scf::ChangeView& change, bool values) {
 Json image_json(const scf::Image& image, bool values) {
   std::vector<std::pair<Json, Json>> entries;
   for (const auto& [key, value] : image.entries) {
-    entries.emplace_back(value_json(key), values ? value_json(value) : outline_json(value));
+    entries.emplace_back(value_json(key),
+                         may_show(key, values) ? value_json(value) : outline_json(value));
   }
   return {{"created", image.created},
           {"last_access", image.last_access},
@@ -208,7 +215,8 @@ std::string changes_text(const scf::Record& record, bool values) {
     if (!text.empty()) text += ", ";
     text += to_string(change.kind);
     if (change.kind != scf::ChangeKind::clear) text += " " + json_text(value_json(change.key));
-    if (has_value(change.kind)) text += " " + value_text(change.value, values);
+    if (has_value(change.kind))
+      text += " " + value_text(change.value, may_show(change.key, values));
   }
   return text;
 }
@@ -219,7 +227,7 @@ std::string image_text(const scf::Record& record, bool values) {
   std::string text = fmt::format("image of version {}, created {}, last access {}", image.version,
                                  time_text(image.created), time_text(image.last_access));
   for (const auto& [key, value] : image.entries) {
-    text += ", " + json_text(value_json(key)) + " " + value_text(value, values);
+    text += ", " + json_text(value_json(key)) + " " + value_text(value, may_show(key, values));
   }
   return text;
 }

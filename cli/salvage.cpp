@@ -6,6 +6,7 @@
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "cli/record_text.hpp"
+#include "cli/store_reading.hpp"
 #include "scf/log_reader.hpp"
 #include "store/salvage.hpp"
 
@@ -79,6 +80,10 @@ void print_salvaged(Output& out, const Options& options, const store::Salvaged& 
 }
 
 int run_salvage(const Options& options) {
+  if (known_to_be_open(options.source)) {
+    return complain(kWrongUse, "a process has '" + options.source +
+                                   "' open; stop it, or take a copy by 'hybrid backup'");
+  }
   const auto salvaged = store::salvage(io::posix_file_system(), options.source, options.destination,
                                        SystemClock{}.now());
   if (!salvaged) return complain(salvaged.error());

@@ -1,10 +1,14 @@
 // hybrid serve: a store's sessions by the Redis protocol.
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -35,8 +39,9 @@ survive kill -9. docs/server.md says which commands there are and what differs. 
 hybrid::open() when the server does not run.
 
 When it is ready it prints one line, "ready" and the addresses. SIGTERM and SIGINT stop it: replies that are under way
-are sent, the store is closed, and it ends with 0. The log goes to standard error. It tells systemd that it is ready, and
-takes sockets from it (Type=notify, hybrid.socket).
+are sent, the store is closed, and it ends with 0. After SIGHUP new connections get what is in --tls-cert and --tls-key
+then; all else stays as it is. The log goes to standard error. It tells systemd that it is ready, and takes sockets from
+it (Type=notify, hybrid.socket); then --port and --bind say nothing.
 
 Every option may also stand in a file (--config), as NAME=VALUE, one a line; the command line counts more.
 
@@ -81,14 +86,27 @@ struct Options {
   bool allow_debug = false;
 };
 
+// One line, at a time that people read.
+void log_line(const std::string& line) {
+  using namespace std::chrono;
+  const Millis now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  say(time_text(now) + ' ' + line);
+}
+
 // Its first line.
 Result<std::string> read_password(const std::string& path) {
+  errno = 0;
   std::ifstream file{path};
   std::string line;
   if (!file || !std::getline(file, line)) {
-    return std::unexpected(Error{Errc::invalid_argument,
-                                 "cannot read a password from the first line of '" + path + "'"});
+    const std::string why = errno != 0 ? std::string{": "} + std::strerror(errno) : "";
+    return std::unexpected(
+        Error{Errc::invalid_argument,
+              "cannot read a password from the first line of '" + path + "'" + why});
   }
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0)
+    log_line("everybody on this machine may read the password in '" + path + "'; chmod 600 it");
   if (line.ends_with('\r')) line.pop_back();
   if (line.empty())
     return std::unexpected(
@@ -122,13 +140,6 @@ bool is_on_this_machine(std::string_view address) {
          address.starts_with("[::1]:");
 }
 
-// One line, at a time that people read.
-void log_line(const std::string& line) {
-  using namespace std::chrono;
-  const Millis now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-  fmt::print(stderr, "{} {}\n", time_text(now), line);
-}
-
 // The protocol of sd_notify(3): a datagram to the socket that systemd names.
 void tell_systemd(std::string_view state) {
   const char* const path = std::getenv("NOTIFY_SOCKET");
@@ -148,22 +159,33 @@ void tell_systemd(std::string_view state) {
 }
 
 // The sockets that systemd opened for us, by sd_listen_fds(3).
-int sockets_of_systemd() {
+Result<int> sockets_of_systemd() {
   const char* const process = std::getenv("LISTEN_PID");
   const char* const count = std::getenv("LISTEN_FDS");
   if (process == nullptr || count == nullptr || std::to_string(::getpid()) != process) return 0;
-  return std::atoi(count);
+  int sockets = 0;
+  const char* const end = count + std::strlen(count);
+  const auto parsed = std::from_chars(count, end, sockets);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || sockets < 0) {
+    return std::unexpected(
+        Error{Errc::invalid_argument, std::string{"LISTEN_FDS is no number: "} + count});
+  }
+  return sockets;
 }
 
 Result<void> listen(server::Server& server, const Options& options) {
   constexpr int kFirstOfSystemd = 3;
-  const int given = sockets_of_systemd();
+  const auto given = sockets_of_systemd();
+  if (!given) return std::unexpected(given.error());
   std::optional<net::TlsFiles> tls;
   if (!options.tls_certificate.empty()) tls = {options.tls_certificate, options.tls_key};
-  for (int i = 0; i < given; ++i) {
+  for (int i = 0; i < *given; ++i) {
     if (auto adopted = server.net().adopt(kFirstOfSystemd + i, tls); !adopted) return adopted;
   }
-  if (given == 0 && options.port >= 0) {
+  if (*given > 0) {
+    log_line("took " + counted(static_cast<std::uint64_t>(*given), "socket") +
+             " from systemd; --port and --bind say nothing");
+  } else if (options.port >= 0) {
     for (const std::string& address : options.bind) {
       auto port = server.net().listen_tcp(address == "localhost" ? "127.0.0.1" : address,
                                           static_cast<std::uint16_t>(options.port), tls);
@@ -181,31 +203,74 @@ Result<void> listen(server::Server& server, const Options& options) {
   return {};
 }
 
-Result<void> check(const Options& options) {
+Result<void> check(const Options& options, const server::Users& users) {
   const auto wrong = [](const char* what) {
     return std::unexpected(Error{Errc::invalid_argument, what});
   };
   if (options.tls_certificate.empty() != options.tls_key.empty())
     return wrong("--tls-cert and --tls-key go together");
   const bool beyond = options.port >= 0 && !std::ranges::all_of(options.bind, is_loopback);
-  if (beyond && options.password_file.empty() && !options.no_password) {
+  if (beyond && !users.ask_for_password() && !options.no_password) {
     return wrong(
         "--bind names an address that others can reach: give --password-file too, or --no-password "
         "if everybody may read and change all sessions");
   }
+  if (!options.users.empty() && !users.ask_for_password() && !options.no_password) {
+    return wrong(
+        "--user keeps nobody out while the user default needs no password: give --password-file "
+        "too, or --no-password if that is meant");
+  }
   return {};
+}
+
+// The store's files need some, and a connection that finds none left could not even be told.
+std::size_t connections_that_fit(std::size_t wanted) {
+  constexpr rlim_t kKept = 128;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  const std::size_t most = limit.rlim_cur > 2 * kKept ? limit.rlim_cur - kKept : limit.rlim_cur / 2;
+  if (wanted <= most) return wanted;
+  log_line(fmt::format(
+      "--max-clients is {} instead of {}, since the process may open {} files (ulimit -n)", most,
+      wanted, limit.rlim_cur));
+  return most;
+}
+
+// Thrown while the store is read.
+struct Stopped {};
+
+void stop_if_asked(const sigset_t& signals) {
+  constexpr timespec kNow{};
+  for (;;) {
+    const int signal = ::sigtimedwait(&signals, nullptr, &kNow);
+    if (signal == SIGTERM || signal == SIGINT) throw Stopped{};
+    if (signal < 0) return;
+  }
+}
+
+void wait_for_the_end(server::Server& server, const sigset_t& signals) {
+  for (;;) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal == SIGTERM || signal == SIGINT) return;
+    if (signal != SIGHUP) continue;
+    const auto reloaded = server.net().reload_tls();
+    log_line(reloaded ? "SIGHUP: new connections get the certificate that is there now"
+                      : "SIGHUP: the certificate stays as it was: " + message_of(reloaded.error()));
+  }
 }
 
 int serve(const Options& options) {
   // Before any thread is there, so that none of them gets these.
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  if (auto checked = check(options); !checked) return complain(checked.error());
   auto users = make_users(options);
   if (!users) return complain(users.error());
+  if (auto checked = check(options, *users); !checked) return complain(checked.error());
+  const std::size_t connections_max = connections_that_fit(options.connections_max);
 
   Params params;
   // In `always`, and for security ops, the server waits for what was written itself, for many connections at a time.
@@ -215,9 +280,11 @@ int serve(const Options& options) {
   ProgressLine progress{"read"};
   params.on_recovery_progress = [&](const RecoveryReport& report) {
     progress.show(report.bytes_read, report.bytes_total);
+    stop_if_asked(signals);
   };
   auto store = open("file:" + options.directory, params);
   if (!store) return complain(store.error());
+  stop_if_asked(signals);
   const auto stats = (*store)->stats();
   if (stats) {
     const RecoveryReport& report = stats->recovery;
@@ -241,12 +308,12 @@ int serve(const Options& options) {
                    .directory = options.directory,
                    .memory_max = options.memory_max,
                    .request_bytes_max = options.request_bytes_max,
-                   .connections_max = options.connections_max,
+                   .connections_max = connections_max,
                    .idle_timeout = std::chrono::seconds{options.idle_seconds},
                    .script_time_max = std::chrono::milliseconds{options.script_ms},
                    .log = log_line,
                    .on_shutdown = [] { ::kill(::getpid(), SIGTERM); }},
-       .limits = {.connections_max = options.connections_max,
+       .limits = {.connections_max = connections_max,
                   .output_bytes_max = options.output_bytes_max,
                   .idle_timeout = std::chrono::seconds{options.idle_seconds}},
        .threads = options.threads}};
@@ -266,14 +333,16 @@ int serve(const Options& options) {
 
   std::string ready = "ready";
   for (const std::string& address : server.net().addresses()) ready += " " + address;
-  Output out;
-  out.line(ready);
-  out.flush();
+  try {
+    Output out;
+    out.line(ready);
+    out.flush();
+  } catch (const OutputClosed&) {
+    log_line(ready);
+  }
   tell_systemd("READY=1");
 
-  int signal = 0;
-  do sigwait(&signals, &signal);
-  while (signal == SIGUSR1);
+  wait_for_the_end(server, signals);
   log_line("stopping");
   tell_systemd("STOPPING=1");
   server.net().stop(std::chrono::seconds{options.grace_seconds});
@@ -326,15 +395,19 @@ void add_serve(CLI::App& app, Run& run) {
   add_config(*command);
   add("--dir", options->directory, "The store's directory; made if it is not there", "DIR");
   add("--port", options->port, "TCP port; 0: a free one, -1: no TCP", "N")->check(range(-1, 65535));
-  add("--bind", options->bind, "IP addresses to listen on", "ADDR")->delimiter(',');
-  add("--unix", options->unix_path, "A unix socket to listen on as well", "PATH");
+  add("--bind", options->bind, "IP addresses to listen on, with commas between them", "ADDR")
+      ->delimiter(',');
+  add("--unix", options->unix_path, "A unix socket to listen on as well", "PATH")
+      ->check(CLI::Validator{
+          [](std::string& path) { return std::string{path.empty() ? "no path" : ""}; }, ""});
   add("--unix-mode", options->unix_mode, "Its permissions: who may write to it may connect",
       "OCTAL")
       ->check(CLI::Validator{[](std::string& mode) {
                                const bool octal =
                                    !mode.empty() && mode.size() <= 4 &&
-                                   mode.find_first_not_of("01234567") == std::string::npos;
-                               return std::string{octal ? "" : "not an octal number"};
+                                   mode.find_first_not_of("01234567") == std::string::npos &&
+                                   std::stoul(mode, nullptr, 8) <= 0777;
+                               return std::string{octal ? "" : "not an octal number of 0 to 777"};
                              },
                              ""});
   add_choice<Durability>(
@@ -373,7 +446,8 @@ void add_serve(CLI::App& app, Run& run) {
   add("--notify-keyspace-events", options->notify, "As Redis has it, e.g. Egx", "FLAGS");
   add("--threads", options->threads, "That serve connections; 0: one per processor", "N")
       ->check(range(0, 1024));
-  add("--max-clients", options->connections_max, "Connections at a time", "N");
+  add("--max-clients", options->connections_max, "Connections at a time", "N")
+      ->check(range(1, 1'000'000));
   // A number, or one with a unit.
   const CLI::Validator bytes{
       [](std::string& text) {
@@ -384,19 +458,27 @@ void add_serve(CLI::App& app, Run& run) {
         return std::string{};
       },
       ""};
+  const CLI::Validator at_least_64_kib{
+      [](std::string& text) {
+        const auto parsed = server::parse_memory(text);
+        return std::string{parsed && *parsed >= 65536 ? "" : "'" + text + "' is less than 64kb"};
+      },
+      ""};
   add("--max-memory", options->memory_max,
       "That sessions may take, e.g. 500mb or 2gb; past it changes that need more are refused "
       "(OOM).\n"
       "0: no limit",
       "BYTES")
       ->transform(bytes);
-  add("--max-request-bytes", options->request_bytes_max, "Of one request", "BYTES")
-      ->transform(bytes);
+  add("--max-request-bytes", options->request_bytes_max, "Of one request, 64kb or more", "BYTES")
+      ->transform(bytes)
+      ->check(at_least_64_kib);
   add("--max-output-bytes", options->output_bytes_max,
       "Unread replies of one client; past it the server waits until some are read, and\n"
       "disconnects a client that reads none for a minute",
       "BYTES")
-      ->transform(bytes);
+      ->transform(bytes)
+      ->check(at_least_64_kib);
   add("--max-script-ms", options->script_ms,
       "A script that runs longer is stopped; nobody else is served meanwhile", "N")
       ->check(range(1, 3600000));
@@ -407,7 +489,16 @@ void add_serve(CLI::App& app, Run& run) {
   command->add_flag("--allow-debug", options->allow_debug,
                     "DEBUG SLEEP and DEBUG PROTOCOL work, for tests");
   command->footer(kFooter);
-  command->callback([&run, options] { run = [options] { return serve(*options); }; });
+  command->callback([&run, options] {
+    run = [options] {
+      try {
+        return serve(*options);
+      } catch (const Stopped&) {
+        log_line("stopped while the store was read");
+        return +kFine;
+      }
+    };
+  });
 }
 
 }  // namespace hybrid::cli

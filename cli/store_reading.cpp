@@ -73,8 +73,8 @@ Result<scf::LogSummary> read_snapshot(const std::string& directory,
   return scf::read_log(**snapshot, directory, visitor);
 }
 
-// Whether a process is known to have the store open; asked without touching its lock. A process in another container may not
-// be seen, nor one whose file system shows other numbers here than to the kernel.
+}  // namespace
+
 // Source: proc_locks(5)
 bool known_to_be_open(const std::string& directory) {
   struct stat lock{};
@@ -87,8 +87,6 @@ bool known_to_be_open(const std::string& directory) {
   }
   return false;
 }
-
-}  // namespace
 
 Result<Reading> read_store(const std::string& directory, const OnFrame& on_frame) {
   OnceOnly once{on_frame};

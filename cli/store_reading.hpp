@@ -21,6 +21,10 @@ struct Reading {
   bool changing = false;
 };
 
+// Whether a process is known to have the store open; asked without touching its lock. A process in another container may not
+// be seen, nor one whose file system shows other numbers here than to the kernel.
+bool known_to_be_open(const std::string& directory);
+
 // Sees each record once, in LSN order, however often the log is read. An error ends reading, and is returned.
 using OnFrame = std::function<Result<void>(const scf::SegmentSummary&, const scf::Frame&)>;
 

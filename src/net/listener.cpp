@@ -19,10 +19,12 @@ constexpr std::chrono::seconds kLogInterval{10};
 }  // namespace
 
 void Listener::start(std::vector<std::shared_ptr<Loop>> loops,
-                     std::shared_ptr<ConnectionCount> count, std::string refusal) {
+                     std::shared_ptr<ConnectionCount> count, std::string refusal,
+                     std::function<void()> on_refused) {
   loops_ = std::move(loops);
   count_ = std::move(count);
   refusal_ = std::move(refusal);
+  on_refused_ = std::move(on_refused);
   is_open_ = loops_[0]->poller().add(socket_.descriptor(), EPOLLIN, *this);
   if (!is_open_) loops_[0]->log({"cannot accept on ", address(), ": ", std::strerror(errno)});
 }
@@ -89,6 +91,7 @@ void Listener::take(Socket socket, const Address& peer) {
 
 void Listener::refuse(const Socket& socket, const std::string& peer) {
   Loop& here = *loops_[0];
+  if (on_refused_) on_refused_();
   if (may_log()) {
     here.log({"refused ", peer, ": there are ", std::to_string(here.limits().connections_max),
               " connections, the most allowed"});

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,11 +25,13 @@ class Listener final : public Pollable {
 
   // "127.0.0.1:6380", "tls:127.0.0.1:6381", "unix:/run/x.sock".
   std::string address() const { return (tls_ ? "tls:" : "") + socket_.address().text(); }
+  // Reads certificate and key again, if it speaks TLS.
+  Result<void> reload_tls() { return tls_ ? tls_->reload() : Result<void>{}; }
   unsigned port() const { return socket_.address().port(); }
 
   // On the first of the loops. `refusal` is sent to those that come when there are as many connections as may be.
   void start(std::vector<std::shared_ptr<Loop>> loops, std::shared_ptr<ConnectionCount> count,
-             std::string refusal);
+             std::string refusal, std::function<void()> on_refused);
   void stop();
   void on_ready(std::uint32_t events) override;
 
@@ -45,6 +48,7 @@ class Listener final : public Pollable {
   std::vector<std::shared_ptr<Loop>> loops_;
   std::shared_ptr<ConnectionCount> count_;
   std::string refusal_;
+  std::function<void()> on_refused_;
   std::size_t next_loop_ = 0;
   bool is_open_ = false;
   SteadyClock::time_point may_log_at_{};

@@ -52,6 +52,14 @@ Result<void> Server::adopt(int descriptor, const std::optional<TlsFiles>& tls) {
   return {};
 }
 
+Result<void> Server::reload_tls() {
+  Result<void> result{};
+  for (const auto& listener : listeners_) {
+    if (auto reloaded = listener->reload_tls(); !reloaded) result = reloaded;
+  }
+  return result;
+}
+
 std::vector<std::string> Server::addresses() const {
   std::vector<std::string> addresses;
   addresses.reserve(listeners_.size());
@@ -80,7 +88,8 @@ Result<void> Server::start() {
                                  error.code().value()});
   }
   loops_[0]->post([this] {
-    for (const auto& listener : listeners_) listener->start(loops_, count_, config_.refusal);
+    for (const auto& listener : listeners_)
+      listener->start(loops_, count_, config_.refusal, config_.on_refused);
   });
   return {};
 }

@@ -37,6 +37,8 @@ class Server {
     std::function<void(std::string)> log{};
     // Sent to a connection past connections_max before it is closed (not to one with TLS).
     std::string refusal{};
+    // Called for each of these, by one of the loops.
+    std::function<void()> on_refused{};
   };
 
   explicit Server(Config config);
@@ -57,6 +59,8 @@ class Server {
 
   // Starts the threads. Once.
   Result<void> start();
+  // Reads certificates and keys again, for connections that come from now on. On error those that cannot be read stay as they were.
+  Result<void> reload_tls();
   // Accepts no more; connections are closed when their output is sent, or when `grace` is over. Ends the threads. Not from one of them.
   void stop(std::chrono::milliseconds grace);
 

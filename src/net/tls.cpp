@@ -37,19 +37,20 @@ Result<void> check_readable(const char* what, const std::string& path) {
 // Nobody is there to be asked for a passphrase.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
-}  // namespace
+struct FreeContext {
+  void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
+};
+using ContextPtr = std::unique_ptr<SSL_CTX, FreeContext>;
 
-// --- TlsContext
-
-Result<std::shared_ptr<TlsContext>> TlsContext::load(const TlsFiles& files) {
+Result<ContextPtr> read_files(const TlsFiles& files) {
   if (auto fine = check_readable("certificate", files.certificate); !fine)
     return std::unexpected(fine.error());
   if (auto fine = check_readable("key", files.key); !fine) return std::unexpected(fine.error());
 
   ::ERR_clear_error();
-  SSL_CTX* const context = ::SSL_CTX_new(::TLS_server_method());
+  ContextPtr made{::SSL_CTX_new(::TLS_server_method())};
+  SSL_CTX* const context = made.get();
   if (context == nullptr) return refused("cannot use TLS");
-  std::shared_ptr<TlsContext> made{new TlsContext{context}};
   ::SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   // A connection that just ends is an end like any other: what is sent over it says itself where it is complete.
   ::SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -71,9 +72,28 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(const TlsFiles& files) {
   return made;
 }
 
+}  // namespace
+
+// --- TlsContext
+
+Result<std::shared_ptr<TlsContext>> TlsContext::load(const TlsFiles& files) {
+  auto made = read_files(files);
+  if (!made) return std::unexpected(made.error());
+  return std::shared_ptr<TlsContext>{new TlsContext{files, made->release()}};
+}
+
+Result<void> TlsContext::reload() {
+  auto made = read_files(files_);
+  if (!made) return std::unexpected(made.error());
+  const MutexLock lock{mutex_};
+  ContextPtr old{std::exchange(context_, made->release())};
+  return {};
+}
+
 TlsContext::~TlsContext() { ::SSL_CTX_free(context_); }
 
 std::unique_ptr<TlsSession> TlsContext::session(int descriptor) const {
+  const MutexLock lock{mutex_};
   return std::make_unique<TlsSession>(context_, descriptor);
 }
 

@@ -11,8 +11,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <hybrid/error.hpp>
+
+#include "base/thread.hpp"
+#include "base/thread_annotations.hpp"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -67,10 +71,12 @@ class TlsSession {
   const char* failure_ = "";
 };
 
-// What the connections to one listener share. Thread-safe once made.
+// What the connections to one listener share. Thread-safe.
 class TlsContext {
  public:
   static Result<std::shared_ptr<TlsContext>> load(const TlsFiles& files);
+  // Reads the files again, for handshakes from now on. On error all stays as it was.
+  Result<void> reload();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
   ~TlsContext();
@@ -78,8 +84,11 @@ class TlsContext {
   std::unique_ptr<TlsSession> session(int descriptor) const;
 
  private:
-  explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
-  ssl_ctx_st* context_;
+  TlsContext(TlsFiles files, ssl_ctx_st* context) : files_(std::move(files)), context_(context) {}
+
+  const TlsFiles files_;
+  mutable Mutex mutex_;
+  ssl_ctx_st* context_ HYBRID_GUARDED_BY(mutex_);  // which its sessions have, too
 };
 
 }  // namespace hybrid::net

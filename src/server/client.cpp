@@ -25,6 +25,9 @@ constexpr std::size_t kWatchedMax = 10'000;
 constexpr std::size_t kSubscriptionsMax = 10'000;
 constexpr std::size_t kMessageBytesMax = std::size_t{64} << 20;  // that wait for its loop
 
+// The first word of a request, or of a line of its header, of a browser; whatever follows is not for us.
+bool is_of_http(std::string_view word) { return is(word, "post") || is(word, "host:"); }
+
 }  // namespace
 
 class Client::Link final : public Subscriber, public std::enable_shared_from_this<Client::Link> {
@@ -321,7 +324,11 @@ void Client::execute(Request& request, std::string& output) {
   const bool is_skipped = replies_ == Replies::skipping;
   bool pushes = false;
 
-  if (const std::string text = refusal(command, request.arguments); !text.empty()) {
+  if (command == nullptr && is_of_http(request.arguments[0])) {
+    service_.log(info_->peer +
+                 " speaks HTTP and is disconnected: no web page may have a browser send commands");
+    quits_ = true;
+  } else if (const std::string text = refusal(command, request.arguments); !text.empty()) {
     reply.error(text);
     ++counted_.errors;
     if (in_multi_) multi_is_broken_ = true;
@@ -386,12 +393,15 @@ void Client::run(const Command& command, std::span<const std::string_view> argum
   if (command.has(kWrite) && service_.options().durability == Durability::always) await_sync();
   for (int tries = 1;; ++tries) {
     try {
-      return command.run(call);
+      command.run(call);
+      if (command.has(kGrows)) service_.write_health().worked();
+      return;
     } catch (const KeyGone& gone) {
       if (tries == kTriesMax) return fail(gone.text());
       output.resize(before);
       keys.forget_gone();
     } catch (const ReplyError& error) {
+      service_.write_health().refused(error.text());
       return fail(error.text());
     } catch (const std::length_error&) {
       return fail("ERR the reply is longer than " + std::to_string(kReplyBytesMax >> 20) + " MiB");

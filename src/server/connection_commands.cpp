@@ -1,7 +1,10 @@
 // Who a client is, and how it speaks.
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,11 +19,23 @@ namespace {
 constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
 
+// Who has an IPv6 address has all that share its first half.
+std::string network_of(const std::string& host) {
+  in6_addr address{};
+  const bool is_v6 = host.starts_with('[') && host.ends_with(']') &&
+                     ::inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &address) == 1;
+  if (!is_v6 || IN6_IS_ADDR_V4MAPPED(&address)) return host;
+  std::fill(std::begin(address.s6_addr) + 8, std::end(address.s6_addr), std::uint8_t{0});
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, &address, text.data(), text.size());
+  return std::string{text.data()} + "/64";
+}
+
 // Whose wrong passwords are counted together: an address, or a user of this machine.
 std::string origin_of(const net::Connection& connection) {
   const std::string& peer = connection.peer();
   // Without the port, which is another one each time.
-  if (!peer.starts_with("unix:")) return peer.substr(0, peer.rfind(':'));
+  if (!peer.starts_with("unix:")) return network_of(peer.substr(0, peer.rfind(':')));
   ucred credentials{};
   socklen_t size = sizeof credentials;
   const int got =

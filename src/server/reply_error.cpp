@@ -6,7 +6,7 @@ void refuse(const Error& error) {
   if (error.code() == Errc::session_gone) throw KeyGone{};
   const bool not_written =
       error.code() == Errc::no_space || error.code() == Errc::io || error.code() == Errc::read_only;
-  refuse((not_written ? "MISCONF " : "ERR ") + error.message());
+  refuse(std::string{not_written ? kNotWritten : "ERR "} + error.message());
 }
 
 }  // namespace hybrid::server

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "hybrid/error.hpp"
@@ -25,6 +26,9 @@ class KeyGone final : public ReplyError {
 };
 
 [[noreturn]] inline void refuse(std::string text) { throw ReplyError{std::move(text)}; }
+
+// What begins the text if the log could not be written.
+inline constexpr std::string_view kNotWritten = "MISCONF ";
 
 // What the store refused, with a code that clients know.
 [[noreturn]] void refuse(const Error& error);

@@ -14,6 +14,9 @@ Server::Server(Provider& provider, ServerOptions options)
               return std::make_unique<Client>(connection, service_);
             },
             .log = [this](std::string line) { service_.log(std::move(line)); },
-            .refusal = "-ERR max number of clients reached\r\n"}) {}
+            .refusal = "-ERR max number of clients reached\r\n",
+            .on_refused =
+                [this] { service_.counters().rejected.fetch_add(1, std::memory_order_relaxed); }}) {
+}
 
 }  // namespace hybrid::server

@@ -1,4 +1,5 @@
 // The server itself: figures, settings, and what looks after the store.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,9 +48,9 @@ std::string human(std::uint64_t bytes) {
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
-std::string fixed(double value) {
+std::string fixed(double value, int digits = 2) {
   std::array<char, 32> text;
-  const int size = std::snprintf(text.data(), text.size(), "%.2f", value);
+  const int size = std::snprintf(text.data(), text.size(), "%.*f", digits, value);
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
@@ -143,6 +144,7 @@ std::string info_memory(Call& call) {
 
 std::string info_persistence(Call& call) {
   const auto stats = call.service.provider().stats();
+  const char* const write_status = call.service.write_health().is_good() ? "ok" : "err";
   Section section{"Persistence"};
   section.add("loading", "0")
       .add("async_loading", "0")
@@ -150,11 +152,11 @@ std::string info_persistence(Call& call) {
            stats ? stats->last_lsn - std::min(stats->durable_lsn, stats->last_lsn) : 0)
       .add("rdb_bgsave_in_progress", "0")
       .add("rdb_last_save_time", static_cast<std::uint64_t>(call.service.last_save()))
-      .add("rdb_last_bgsave_status", "ok")
+      .add("rdb_last_bgsave_status", write_status)
       .add("aof_enabled", "1")
       .add("aof_rewrite_in_progress", call.service.is_compacting() ? "1" : "0")
-      .add("aof_last_bgrewrite_status", "ok")
-      .add("aof_last_write_status", "ok");
+      .add("aof_last_bgrewrite_status", call.service.last_compaction_worked() ? "ok" : "err")
+      .add("aof_last_write_status", write_status);
   if (stats) {
     section.add("aof_current_size", stats->log_bytes)
         .add("hybrid_log_segments", stats->segments)
@@ -173,7 +175,7 @@ std::string info_stats(Call& call) {
       .add("instantaneous_ops_per_sec", "0")
       .add("total_net_input_bytes", counters.input_bytes)
       .add("total_net_output_bytes", counters.output_bytes)
-      .add("rejected_connections", "0")
+      .add("rejected_connections", counters.rejected)
       .add("expired_keys", counters.expired)
       .add("evicted_keys", "0")
       .add("keyspace_hits", counters.hits)
@@ -198,7 +200,15 @@ std::string info_replication(Call& call) {
 }
 
 std::string info_cpu(Call&) {
-  return Section{"CPU"}.add("used_cpu_sys", "0.0").add("used_cpu_user", "0.0").text();
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return fixed(static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6, 6);
+  };
+  return Section{"CPU"}
+      .add("used_cpu_sys", seconds(usage.ru_stime))
+      .add("used_cpu_user", seconds(usage.ru_utime))
+      .text();
 }
 
 std::string info_cluster(Call&) { return Section{"Cluster"}.add("cluster_enabled", "0").text(); }

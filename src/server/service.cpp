@@ -33,9 +33,10 @@ Service::Service(Provider& provider, ServiceOptions options)
     : provider_(provider),
       options_(std::move(options)),
       run_id_(make_run_id()),
-      users_(options_.users),
+      users_(options_.users, options_.log),
       buried_(options_.buried, provider_, options_.log),
       memory_(provider_, options_.memory_max, options_.log),
+      write_health_(options_.log),
       last_save_(unix_seconds()),
       durable_replies_(provider) {
   static_cast<void>(provider_.on_event([listener = listener_](const Event& event) {
@@ -168,10 +169,12 @@ bool Service::compact_in_background() {
   if (compacting_.exchange(true)) return false;
   if (compactor_.joinable()) compactor_.join();
   compactor_ = Thread{[this] {
-    if (const auto done = provider_.compact(); !done)
+    const auto done = provider_.compact();
+    if (!done)
       log("the log could not be made shorter: " + done.error().message());
     else
       saved();
+    compacted_ = done.has_value();
     compacting_ = false;
   }};
   return true;

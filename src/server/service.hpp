@@ -28,6 +28,7 @@
 #include "server/scripts.hpp"
 #include "server/slow_log.hpp"
 #include "server/users.hpp"
+#include "server/write_health.hpp"
 
 namespace hybrid::server {
 
@@ -59,7 +60,8 @@ struct ServiceCounters {
   std::atomic<std::uint64_t> input_bytes{0};
   std::atomic<std::uint64_t> output_bytes{0};
   std::atomic<std::uint64_t> errors{0};
-  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> refused{0};   // wrong passwords
+  std::atomic<std::uint64_t> rejected{0};  // connections, since there were as many as may be
 };
 
 // From what sizes on OBJECT ENCODING says that a key is kept otherwise: here all are kept alike, but tools and tests ask.
@@ -108,6 +110,7 @@ class Service {
   Scripts& scripts() { return scripts_; }
   SlowLog& slow_log() { return slow_log_; }
   MemoryLimit& memory() { return memory_; }
+  WriteHealth& write_health() { return write_health_; }
   ServiceCounters& counters() { return counters_; }
   EncodingLimits& encoding_limits() { return encoding_limits_; }
   const std::string& run_id() const { return run_id_; }
@@ -134,6 +137,7 @@ class Service {
   // False if one is under way.
   bool compact_in_background();
   bool is_compacting() const { return compacting_; }
+  bool last_compaction_worked() const { return compacted_; }
   std::int64_t last_save() const { return last_save_; }
   void saved();
   void log(std::string line) const;
@@ -159,6 +163,7 @@ class Service {
   Scripts scripts_;
   SlowLog slow_log_;
   MemoryLimit memory_;
+  WriteHealth write_health_;
   ServiceCounters counters_;
   EncodingLimits encoding_limits_;
   std::atomic<std::uint32_t> notified_{0};
@@ -168,6 +173,7 @@ class Service {
   Mutex clients_mutex_;
   std::map<std::uint64_t, std::shared_ptr<ClientInfo>> clients_ HYBRID_GUARDED_BY(clients_mutex_);
   std::atomic<bool> compacting_{false};
+  std::atomic<bool> compacted_{true};
   Thread compactor_;
   DurableReplies durable_replies_;
 };

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/digest.hpp"
 #include "base/thread.hpp"
@@ -25,6 +27,9 @@ class Users {
   // Nobody but `default`, who needs no password.
   Users() { add({.name = "default", .password = {}}); }
   Users(const Users& other) : users_(other.users_) {}
+  // `log` gets a line when an address has to wait, once a minute at most.
+  Users(const Users& other, std::function<void(std::string)> log)
+      : users_(other.users_), log_(std::move(log)) {}
   Users& operator=(const Users&) = delete;
 
   // Replaces the one of that name.
@@ -38,17 +43,24 @@ class Users {
   const std::map<std::string, User, std::less<>>& all() const { return users_; }
 
   // The user, if name and password are right. After ten wrong ones in a row `from` (an address) has to wait, longer each time, and
-  // is refused meanwhile whatever it says. Any thread.
+  // is refused meanwhile whatever it says. One that is said again at once is no guess, and counts once: it is what a program says
+  // that was not told of a new password. Any thread.
   const User* check(std::string_view name, std::string_view password, std::string_view from);
 
  private:
   struct Failures {
     unsigned count = 0;
+    Digest last{};  // of the name and password
     SteadyClock::time_point until;
   };
 
+  void complain(std::string_view from, const Failures& failures, SteadyClock::time_point now)
+      HYBRID_REQUIRES(mutex_);
+
   std::map<std::string, User, std::less<>> users_;  // not changed once the server runs
+  const std::function<void(std::string)> log_;
   Mutex mutex_;
+  SteadyClock::time_point may_log_at_ HYBRID_GUARDED_BY(mutex_) = SteadyClock::time_point::min();
   std::map<std::string, Failures, std::less<>> failures_ HYBRID_GUARDED_BY(mutex_);
 };
 

@@ -38,6 +38,8 @@ TEST_F(ConfigFile, SaysWhatTheCommandLineDoesNot) {
   EXPECT_THAT(by_both.err, AllOf(HasSubstr("/proc/hybrid-there"), Not(HasSubstr(kNowhere))));
   write_file(path_, text);
   EXPECT_THAT(run_program({"serve", "--config=" + path_}).err, HasSubstr(kNowhere));
+  EXPECT_THAT(serve(std::string{"port=-1\ndir=\""} + kNowhere + " # b\"\n").err,
+              HasSubstr(std::string{kNowhere} + " # b"));
 }
 
 TEST_F(ConfigFile, KnowsFlagsListsAndUnits) {
@@ -61,6 +63,11 @@ TEST_F(ConfigFile, IsRefusedIfAnythingIsWrongWithIt) {
       {"threads=xyz\n", "--config"},
       {"max-output-bytes=2xb\n", "'2xb' is neither bytes"},
       {"port=0\nport=1\n", "--port"},
+      // The next line is no value of the one before.
+      {"protect-prefix =\ndurability = always\n", "line 1 of"},
+      {"unix = \"\"\npassword-file = sesame.txt\n", "unix needs a value"},
+      {"no-password=\n", "no-password needs a value"},
+      {"port = 0\nprotect-prefix = sess:  # of sesame\n", "line 2 of"},
   };
   for (const auto& [text, complaint] : wrong) {
     const Outcome outcome = serve(text);
@@ -73,6 +80,9 @@ TEST_F(ConfigFile, IsRefusedIfAnythingIsWrongWithIt) {
   EXPECT_THAT(missing.err, HasSubstr("cannot read the options in '/proc/none.conf'"));
   EXPECT_EQ(run_program({"serve", "--config", directory_.path()}).code, 2);
   EXPECT_EQ(run_program({"serve", "--config"}).code, 2);
+  const Outcome empty = run_program({"serve", "--unix=", "--durability", "always"});
+  EXPECT_EQ(empty.code, 2);
+  EXPECT_THAT(empty.err, HasSubstr("--unix= has no value after it"));
 }
 
 TEST_F(ConfigFile, OfThePackageSaysOnlyWhatThereIs) {

@@ -12,6 +12,7 @@ namespace hybrid {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -39,6 +40,27 @@ class Inspect : public ::testing::Test {
   TempDirectory temporary_;
   const std::string directory_ = temporary_.path() + "/sessions";
 };
+
+TEST_F(Inspect, NeverShowsTheNameThatClientsOfTheServerKnowASessionBy) {
+  const auto store = open(directory_).value();
+  Session session = store->load("sess:sesame").value();
+  using Served = std::tuple<std::string, int, int>;
+  ASSERT_TRUE(session.set(Attribute::served, Served{"sess:sesame", 0, 0}).has_value());
+  ASSERT_TRUE(session.set("user", "ada").has_value());
+  ASSERT_TRUE(store->flush().has_value());
+  for (const bool is_compacted : {false, true}) {
+    if (is_compacted) {
+      ASSERT_TRUE(store->compact().has_value());
+    }
+    for (const Arguments& more : {Arguments{}, {"--json"}}) {
+      Arguments arguments{"inspect", directory_, "--values"};
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      const Outcome outcome = run_program(arguments);
+      EXPECT_EQ(outcome.code, 0) << outcome.err;
+      EXPECT_THAT(outcome.out, AllOf(HasSubstr("\"ada\""), Not(HasSubstr("sesame"))));
+    }
+  }
+}
 
 TEST_F(Inspect, PrintsEveryRecordAsJson) {
   const auto records = inspect();

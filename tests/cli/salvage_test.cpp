@@ -75,6 +75,16 @@ TEST_F(SalvageProgram, SaysWhoIsKnownAndNotSaved) {
   EXPECT_EQ(open(saved()).value()->size().value(), 0U);
 }
 
+TEST_F(SalvageProgram, RefusesAStoreThatIsInUse) {
+  if (!std::filesystem::exists("/proc/locks")) GTEST_SKIP() << "/proc/locks is not there";
+  make_sample_store(store());
+  const auto in_use = open(store()).value();
+  const Outcome outcome = run_program({"salvage", store(), saved()});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("a process has '" + store() + "' open"));
+  EXPECT_FALSE(std::filesystem::exists(saved()));
+}
+
 TEST_F(SalvageProgram, NoStoreOrNoPlaceIsTwo) {
   EXPECT_EQ(run_program({"salvage", store(), saved()}).code, 2);
   EXPECT_FALSE(std::filesystem::exists(saved()));

@@ -4,19 +4,26 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "server/command.hpp"
 #include "tests/server/served_store.hpp"
+#include "tests/server/wrapped_provider.hpp"
 
 namespace hybrid::testing {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -192,10 +199,74 @@ TEST(Users, ThatMayOnlyReadCannotWrite) {
 }
 
 TEST(Users, HaveToWaitAfterManyWrongPasswords) {
-  ServedStore served{{.users = users("secret")}};
-  for (int i = 0; i < 10; ++i) EXPECT_THAT(served.client()("AUTH wrong"), StartsWith("WRONGPASS"));
+  LogLines lines;
+  ServedStore served{{.users = users("secret"), .log = lines.taker()}};
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(lines.get(), IsEmpty());
+    EXPECT_THAT(served.client()({"AUTH", "wrong" + std::to_string(i)}), StartsWith("WRONGPASS"));
+  }
   EXPECT_THAT(served.client()("AUTH secret"), StartsWith("WRONGPASS"))
       << "right, but it has to wait";
+  EXPECT_THAT(lines.get(), ElementsAre(AllOf(StartsWith("10 wrong passwords from user "),
+                                             HasSubstr("everybody there is refused for 1 s"))));
+}
+
+TEST(Users, WhoseProgramWasNotToldOfANewPasswordKeepNobodyOut) {
+  ServedStore served{{.users = users("secret")}};
+  for (int i = 0; i < 50; ++i) EXPECT_THAT(served.client()("AUTH old"), StartsWith("WRONGPASS"));
+  EXPECT_EQ(served.client()("AUTH secret"), "OK");
+}
+
+TEST(Browsers, CannotBeMadeToSendCommands) {
+  for (const std::string first : {"POST / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nhOsT: x\r\n"}) {
+    LogLines lines;
+    ServedStore served{{.log = lines.taker()}};
+    TestClient client = served.client();
+    client.send("SET before 1\r\n" + first + "Content-Length: 9\r\n\r\nSET pwn 1\r\n");
+    EXPECT_EQ(client.reply(), "OK");
+    std::string last;
+    while (last != "(closed)") last = client.reply();
+    EXPECT_EQ(served.client()("MGET before pwn"), "[\"1\", (nil)]");
+    EXPECT_THAT(lines.get(), ElementsAre(HasSubstr("speaks HTTP and is disconnected")));
+  }
+}
+
+TEST(WriteHealth, IsToldWhenItChanges) {
+  class Disk final : public WrappedProvider {
+   public:
+    std::atomic<bool> is_full{false};
+    Result<Session> load(std::string_view sid) override {
+      return is_full ? full() : WrappedProvider::load(sid);
+    }
+    Result<Session> put(std::string_view sid, std::span<const Change> changes) override {
+      return is_full ? full() : WrappedProvider::put(sid, changes);
+    }
+
+   private:
+    static Result<Session> full() {
+      return std::unexpected(Error{Errc::no_space, "the disk is full"});
+    }
+  };
+  LogLines lines;
+  auto owned = std::make_unique<Disk>();
+  Disk& disk = *owned;
+  ServedStore served{{.log = lines.taker()}, std::move(owned)};
+  TestClient client = served.client();
+  EXPECT_EQ(client("SET a 1"), "OK");
+  EXPECT_THAT(client("INFO persistence"), HasSubstr("aof_last_write_status:ok"));
+  disk.is_full = true;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(client({"SET", "b" + std::to_string(i), "1"}), "MISCONF no_space: the disk is full");
+    EXPECT_THAT(client("INFO persistence"), AllOf(HasSubstr("aof_last_write_status:err"),
+                                                  HasSubstr("rdb_last_bgsave_status:err")));
+  }
+  EXPECT_EQ(client("DEL none"), "0");
+  EXPECT_THAT(client("INFO persistence"), HasSubstr("aof_last_write_status:err"));
+  disk.is_full = false;
+  EXPECT_EQ(client("SET c 1"), "OK");
+  EXPECT_THAT(client("INFO persistence"), HasSubstr("aof_last_write_status:ok"));
+  EXPECT_THAT(lines.get(), ElementsAre("changes are refused: no_space: the disk is full",
+                                       "changes are written again"));
 }
 
 TEST(Users, CannotMakeTheServerKeepMuchBeforeTheySayWhoTheyAre) {

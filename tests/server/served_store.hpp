@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <functional>
 #include <hybrid/hybrid.hpp>
 #include <memory>
 #include <string>
@@ -14,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread.hpp"
+#include "base/thread_annotations.hpp"
 #include "server/server.hpp"
 #include "testing/temp_directory.hpp"
 
@@ -142,6 +145,25 @@ class TestClient {
 
   int descriptor_;
   std::string buffer_;
+};
+
+// What a server logs.
+class LogLines {
+ public:
+  std::function<void(std::string)> taker() {
+    return [this](std::string line) {
+      const MutexLock lock{mutex_};
+      lines_.push_back(std::move(line));
+    };
+  }
+  std::vector<std::string> get() {
+    const MutexLock lock{mutex_};
+    return lines_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<std::string> lines_ HYBRID_GUARDED_BY(mutex_);
 };
 
 class ServedStore {
