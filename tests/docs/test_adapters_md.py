@@ -100,18 +100,25 @@ int main() {
   crow::App<WithSession, Refuses> app;
   app.get_middleware<WithSession>().sessions = &sessions;
   crow::request request;
+  crow::response answered{200};
   const auto answer = [&](const std::function<void(hybrid::Session&)>& handler) {
-    crow::response response{200};
-    app.handle(request, response, handler ? std::function<void()>{[&] { handler(*app.get_context<WithSession>(request).session); }}
+    answered = crow::response{200};
+    app.handle(request, answered, handler ? std::function<void()>{[&] { handler(*app.get_context<WithSession>(request).session); }}
                                           : std::function<void()>{});
-    return response;
+    return std::move(answered);
   };
   const auto set = [](hybrid::Session& session) { session.set("a", 1).value(); };
   expect(answer(nullptr).code == 404, "an unknown path, at first");
   expect(answer(set).headers.count("Set-Cookie") == 1, "no cookie");
   const auto unknown = answer(nullptr);
   expect(unknown.code == 404 && unknown.headers.empty(), "an unknown path, after another request of the connection");
-  expect(answer(set_too_much).code == 503, "no 503");
+  const auto failed = answer([&](hybrid::Session& session) {
+    set_too_much(session);
+    answered.body = "It is all there.";
+    answered.add_header("ETag", "large");
+  });
+  expect(failed.code == 503, "no 503");
+  expect(failed.body.empty() && failed.headers.empty(), "a 503 with something of the handler's");
   app.get_middleware<Refuses>().does = true;
   const auto refused = answer([](hybrid::Session&) { expect(false, "the handler runs"); });
   expect(refused.code == 401 && refused.is_completed, "what another middleware answered is not sent");
@@ -162,6 +169,27 @@ int main() {
 """),
 }
 
+# Of cpp-httplib's adapter: what a small site does not do.
+STREAMS = r"""
+int main() {
+  int released = 0;
+  const auto handler = hybrid::http::cpp_httplib::with_session(
+      sessions, [&](const httplib::Request&, httplib::Response& response, hybrid::Session& session) {
+    response.set_chunked_content_provider("text/x", [](std::size_t, httplib::DataSink&) { return true; }, [&](bool) { ++released; });
+    response.set_header("ETag", "large");
+    set_too_much(session);
+  });
+  httplib::Response response;
+  response.version = "HTTP/1.1";
+  response.set_header("Server", "mine");
+  handler(httplib::Request{}, response);
+  expect(response.status == 503 && !response.content_provider_ && response.body == hybrid::http::kUnavailableText, "no 503");
+  expect(released == 1, "what the content provider holds is not released, or twice");
+  expect(response.version == "HTTP/1.1" && response.get_header_value("Server") == "mine", "what was there before is lost");
+  expect(!response.has_header("ETag") && response.get_header_value_count("Content-Type") == 1, "a header of the handler's");
+}
+"""
+
 
 def is_sanitized(build):
     cache = build / "CMakeCache.txt"
@@ -183,6 +211,17 @@ class AdaptersTest(unittest.TestCase):
                 continue
             with self.subTest(header):
                 self.compiles(f"#include <hybrid/http/exchange.hpp>\n#include <{header}>\n{code}", "-fsyntax-only")
+
+    @unittest.skipUnless((BUILD / "libhybrid.a").exists() and not is_sanitized(BUILD), "there is no library to link with")
+    @unittest.skipUnless(Path("/usr/include/httplib.h").exists(), "there is no cpp-httplib")
+    def test_what_streams_ends_with_the_answer_that_is_not_sent(self):
+        with tempfile.TemporaryDirectory() as directory:
+            built = Path(directory, "httplib")
+            flags = subprocess.run(["pkg-config", "--cflags", "--libs", "cpp-httplib"], capture_output=True, text=True, check=True).stdout
+            self.compiles("#include <hybrid/http/httplib.hpp>\n" + STORE + STREAMS, BUILD / "libhybrid.a", *flags.split(), "-lssl", "-lcrypto", "-lisal",
+                          "-pthread", "-o", built)
+            ran = subprocess.run([built], capture_output=True, text=True, timeout=60)
+            self.assertEqual(ran.returncode, 0, ran.stdout)
 
     def whole(self, framework):
         return '#include "frameworks.hpp"\n#include <hybrid/http/exchange.hpp>\n' + AROUND[framework] % recipes_like[framework]
