@@ -24,10 +24,9 @@ constexpr std::chrono::days kRememberedFor{30};
 
 bool is_logged_in(const hybrid::Session& session) { return session.contains(key::kUser).value(); }
 
-// Makes the session that user's. With a new id: whoever knew the old one has nothing.
+// Makes the session that user's. It has a new id: whoever knew the old one has nothing.
 void become(hybrid::http::RequestSession& session, const std::string& user, int generation,
             const std::string& what) {
-  session.renew().value();
   session.set(key::kUser, user).value();
   session.set(key::kGeneration, generation).value();
   note(session, what);
@@ -165,12 +164,16 @@ void App::change_password(Exchange& exchange) {
     return show_form(exchange, "Your account", account_page, {user, false, objection});
   }
   const int generation = users_.change_password(user, password);
+  mine.renew().value();
+  // Who has logged out in another tab meanwhile stays so: it is a new, empty session then.
+  if (!is_logged_in(mine)) return redirect(exchange, "/login");
   become(mine, user, generation, "Changed the password: this session has a new id");
   redirect(exchange, "/account");
 }
 
 void App::enter(Exchange& exchange, const std::string& user, int generation, bool remember) {
   hybrid::http::RequestSession& mine = exchange.session;
+  mine.renew().value();
   become(mine, user, generation, "Logged in as " + user + ": this session has a new id");
   mine.remember_me(remember ? kRememberedFor : std::chrono::days{0}).value();
   mine.set(key::kRemembered, remember).value();

@@ -30,6 +30,8 @@ Answer page(int status, const std::string& body) {
           "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Example</title>" + body};
 }
 
+Answer see(const std::string& path) { return {.status = 303, .headers = {{"Location", path}}}; }
+
 // For a header: letters, digits and a few others as they are.
 std::string percent_encoded(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -74,7 +76,17 @@ Answer log_in(const Asked& asked, hybrid::http::RequestSession& session) {
   const bool remember = asked.form.contains("remember");
   session.remember_me(remember ? std::chrono::days{30} : std::chrono::days{0}).value();
   session.flash("note", "You are logged in.").value();
-  return {.status = 303, .location = "/"};
+  return see("/");
+}
+
+Answer large(hybrid::http::RequestSession& session) {
+  for (int part = 0; part < 5; ++part)
+    session.set(part, std::string(hybrid::kValueBytesMax, 'x')).value();
+  return {.body = "It is all there.",
+          .headers = {{"Cache-Control", "max-age=60"},
+                      {"Content-Encoding", "identity"},
+                      {"ETag", "\"large\""},
+                      {"Set-Cookie", "large=yes"}}};
 }
 
 }  // namespace
@@ -87,7 +99,7 @@ Answer answer(const Asked& asked, hybrid::http::RequestSession& session) {
     if (asked.path == "/login") return log_in(asked, session);
     if (asked.path == "/logout") {
       session.logout().value();
-      return {.status = 303, .location = "/"};
+      return see("/");
     }
   } else if (asked.path == "/") {
     return home(session);
@@ -100,10 +112,12 @@ Answer answer(const Asked& asked, hybrid::http::RequestSession& session) {
   } else if (asked.path == "/auth") {
     const auto user = session.get<std::string>("user").value();
     if (!user) return {.status = 401};
-    return {.status = 204, .user = percent_encoded(*user)};
+    return {.status = 204, .headers = {{"X-User", percent_encoded(*user)}}};
   } else if (asked.path == "/error") {
     session.set("user", "nobody").value();
     throw std::runtime_error{"this page does not work"};
+  } else if (asked.path == "/large") {
+    return large(session);
   }
   return page(404, "<p>There is no such page.</p>");
 }

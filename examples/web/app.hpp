@@ -19,8 +19,7 @@ struct Asked {
 struct Answer {
   int status = 200;
   std::string body{};
-  std::string location{};  // with status 303
-  std::string user{};      // for the header X-User
+  std::map<std::string, std::string> headers{};
 };
 
 //   GET  /        who you are
@@ -29,6 +28,7 @@ struct Answer {
 //   POST /logout
 //   GET  /auth    204 and who it is in the header X-User, or 401: what a proxy asks (examples/nginx)
 //   GET  /error   throws, and keeps nothing of what it has set
+//   GET  /large   sets more than a session can hold: 503, with nothing of what it answers
 Answer answer(const Asked& asked, hybrid::http::RequestSession& session);
 
 // A form's fields, as browsers send them.

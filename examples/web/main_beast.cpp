@@ -22,8 +22,7 @@ std::string text(beast::string_view view) { return {view.data(), view.size()}; }
 Response respond(const Request& request, const example::Answer& answer) {
   Response response{static_cast<beast::http::status>(answer.status), request.version()};
   response.set(beast::http::field::content_type, "text/html; charset=utf-8");
-  if (!answer.location.empty()) response.set(beast::http::field::location, answer.location);
-  if (!answer.user.empty()) response.set("X-User", answer.user);
+  for (const auto& [name, value] : answer.headers) response.set(name, value);
   response.keep_alive(request.keep_alive());
   response.body() = answer.body;
   response.prepare_payload();

@@ -13,8 +13,7 @@ int main(int argc, char** argv) {
         const auto answer = example::answer(
             {request.method, request.path, example::parse_form(request.body)}, session);
         response.status = answer.status;
-        if (!answer.location.empty()) response.set_header("Location", answer.location);
-        if (!answer.user.empty()) response.set_header("X-User", answer.user);
+        for (const auto& [name, value] : answer.headers) response.set_header(name, value);
         response.set_content(answer.body, "text/html; charset=utf-8");
       });
 

@@ -26,8 +26,7 @@ std::string handle(HTTPServerRequest& request, HTTPServerResponse& response,
     throw;
   }
   response.setStatusAndReason(static_cast<HTTPServerResponse::HTTPStatus>(answer.status));
-  if (!answer.location.empty()) response.set("Location", answer.location);
-  if (!answer.user.empty()) response.set("X-User", answer.user);
+  for (const auto& [name, value] : answer.headers) response.set(name, value);
   response.setContentType("text/html; charset=utf-8");
   return answer.body;
 }

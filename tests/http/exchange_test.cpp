@@ -86,5 +86,25 @@ TEST(WithSession, SaysThatChangesCouldNotBeKept) {
   EXPECT_EQ(framework.sent.size(), 1U) << "there is a session by now";
 }
 
+TEST(WithSession, ClearsTheAnswerOfWhatCouldNotBeKeptBeforeItAddsTheCookie) {
+  struct Refuses : Framework {
+    void unavailable() { sent = {"503"}; }
+  };
+  const auto store = open("memory:").value();
+  const auto sessions = http::Sessions::make(*store).value();
+  Refuses exchange;
+  const auto answer = [&](int values) {
+    return http::with_session(sessions, exchange, [&](RequestSession& session) {
+      session.renew().value();
+      exchange.add_set_cookie("of the handler");
+      for (int i = 0; i < values; ++i) session.set(i, std::string(kValueBytesMax, 'x')).value();
+    });
+  };
+  EXPECT_TRUE(answer(0).has_value());
+  EXPECT_THAT(exchange.sent, ElementsAre("of the handler", HasSubstr("__Host-session=")));
+  EXPECT_FALSE(answer(5).has_value());
+  EXPECT_THAT(exchange.sent, ElementsAre("503", HasSubstr("__Host-session=")));
+}
+
 }  // namespace
 }  // namespace hybrid::testing

@@ -226,6 +226,42 @@ TEST(ChangesOfARequest, AreDroppedIfItFailsThoughItsSessionWasNeededBefore) {
   }
 }
 
+TEST(ChangesOfARequest, AreKeptThoughItFailsIfTheyCameBeforeWhatIsDoneAtOnce) {
+  const struct {
+    const char* name;
+    void (*call)(RequestSession&);
+  } cases[] = {
+      {"update", [](RequestSession& s) { ASSERT_TRUE(s.update([](Session&) {}).has_value()); }},
+      {"take", [](RequestSession& s) { ASSERT_EQ(s.take<int>("basket").value(), 1); }},
+      {"take_flash", [](RequestSession& s) { ASSERT_EQ(s.take_flash<int>("note").value(), 2); }},
+      {"set_if_version",
+       [](RequestSession& s) {
+         // The store's version is that with `before` in it.
+         const std::uint64_t version = s.version().value();
+         ASSERT_TRUE(s.set_if_version("a", 1, version).has_value());
+       }},
+  };
+  for (const auto& [name, call] : cases) {
+    SCOPED_TRACE(name);
+    Site site;
+    Browser browser;
+    site.request(browser, [](RequestSession& session) {
+      ASSERT_TRUE(session.set("basket", 1).has_value());
+      ASSERT_TRUE(session.flash("note", 2).has_value());
+    });
+    {
+      RequestSession session = site.begin(browser);
+      ASSERT_TRUE(session.set("before", 1).has_value());
+      call(session);
+      ASSERT_TRUE(session.set("after", 1).has_value());
+    }
+    site.request(browser, [](RequestSession& session) {
+      EXPECT_TRUE(session.contains("before").value());
+      EXPECT_FALSE(session.contains("after").value());
+    });
+  }
+}
+
 TEST(ChangesOfARequest, AreMadeAtOnceIfSoConfigured) {
   Site site{{.commit = Commit::at_once}};
   Browser browser;
@@ -431,6 +467,17 @@ TEST(AFlash, IsShownOnceAndNotLost) {
   });
 }
 
+TEST(AFlash, IsAmongTheKeysAndGoesWithThem) {
+  Site site;
+  Browser browser;
+  site.request(browser, [](RequestSession& session) {
+    ASSERT_TRUE(session.flash("note", "first").has_value());
+    EXPECT_EQ(session.keys()->size(), 1U);
+    ASSERT_TRUE(session.clear().has_value());
+    EXPECT_EQ(session.take_flash<std::string>("note").value(), std::nullopt);
+  });
+}
+
 TEST(WhatWasRead, StaysTheSameForTheRequest) {
   Site site;
   Browser browser;
@@ -463,6 +510,8 @@ TEST(ARequestSession, IsOverWhenItsRequestIs) {
   ASSERT_TRUE(twice.finish().has_value());
   EXPECT_EQ(twice.finish().error().code(), Errc::session_gone);
   EXPECT_EQ(twice.renew().error().code(), Errc::session_gone);
+  EXPECT_TRUE(twice.is_there());
+  EXPECT_EQ(twice.session_id(), sid_of(browser));
 }
 
 // --- H4
@@ -715,6 +764,26 @@ TEST(SigningKeys, CanBeChangedWhileBrowsersKeepTheirSessions) {
   EXPECT_EQ(visit({new_key, old_key}), (std::pair{4, false}));
   EXPECT_EQ(visit({new_key}), (std::pair{5, false}));
   EXPECT_EQ(visit({old_key}), (std::pair{1, true})) << "who has no good signature has no session";
+}
+
+TEST(SigningKeys, EndAllSessionsWhenTheyAreTurnedOnOrOff) {
+  const std::vector<std::string> keys{std::string(32, 'k')};
+  const struct {
+    const char* name;
+    http::Options before;
+    http::Options after;
+  } cases[] = {
+      {"on", {}, {.signing_keys = keys}},
+      {"off", {.signing_keys = keys}, {}},
+  };
+  for (const auto& [name, before, after] : cases) {
+    SCOPED_TRACE(name);
+    Site site{before};
+    Browser browser;
+    site.log_in(browser, "ada");
+    const auto sessions = http::Sessions::make(site.store(), after).value();
+    EXPECT_FALSE(sessions.begin(browser.header()).is_there());
+  }
 }
 
 TEST(SigningKeys, KeepGuessesFromTheStore) {

@@ -52,6 +52,7 @@ class Browser:
             sent = response.msg.get_all("Set-Cookie") or []
             assert len(sent) <= 1, sent
             self.set_cookie = sent[0] if sent else None
+            self.headers = {name.lower(): value for name, value in response.getheaders()}
             if sent:
                 value = re.match(r"session=([^;]*)", sent[0])[1]
                 self.cookie = None if "Max-Age=0" in sent[0] else value
@@ -155,6 +156,20 @@ class AdaptersTest(unittest.TestCase):
         stranger = Browser(site)
         self.assertEqual(stranger.request("GET", "/error")[0], 500)
         self.assertIsNone(stranger.set_cookie)
+
+    @on_each_site
+    def test_what_cannot_be_kept_is_not_answered_as_if_it_were(self, _, site, __):
+        ada = Browser(site)
+        ada.log_in("Ada")
+        for browser in (ada, Browser(site)):
+            status, text = browser.request("GET", "/large")
+            self.assertEqual((status, text), (503, "Sessions are not available at the moment. Please try again.\n"))
+            self.assertIsNone(browser.set_cookie, "the handler's own")
+            self.assertNotIn("etag", browser.headers)
+            self.assertNotIn("content-encoding", browser.headers)
+            self.assertEqual(browser.headers["content-type"], "text/plain")
+            self.assertEqual(browser.headers["cache-control"], "no-store")
+        self.assertEqual(ada.who(), "Ada")
 
     @on_each_site
     def test_headers_that_are_large_or_several(self, _, site, __):

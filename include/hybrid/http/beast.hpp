@@ -59,6 +59,7 @@ std::optional<Response> finish(RequestSession& session, Response& response) {
   if (const auto kept = session.give_up())
     unavailable.insert(boost::beast::http::field::set_cookie, *kept);
   unavailable.keep_alive(response.keep_alive());
+  unavailable.set(boost::beast::http::field::cache_control, "no-store");
   unavailable.set(boost::beast::http::field::content_type, "text/plain");
   if constexpr (std::constructible_from<typename Response::body_type::value_type, const char*>)
     unavailable.body() = kUnavailableText;

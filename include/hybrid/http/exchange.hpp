@@ -9,6 +9,7 @@
 ///       void add_set_cookie(const std::string& cookie) { response.add_header("Set-Cookie", cookie); }
 ///       bool is_secure() const { return request.tls(); }
 ///       std::string peer() const { return request.remote_address(); }
+///       void unavailable() { response = my::Response{503}; }  // may be left out
 ///     };
 ///     MyExchange exchange{request, response};
 ///     auto done = hybrid::http::with_session(sessions, exchange, [&](auto& session) { ... });
@@ -26,6 +27,9 @@
 namespace hybrid::http {
 
 /// One request and its response.
+///
+/// It may have a fifth function, unavailable(), that makes the response a 503 with nothing in it that the handler put there: no body, and
+/// no header, least of all an ETag, a Content-Encoding or a Set-Cookie.
 template <class T>
 concept Exchange = requires(T& exchange, const std::string& cookie) {
   /// All Cookie headers, joined by "; "; empty if there are none.
@@ -39,8 +43,9 @@ concept Exchange = requires(T& exchange, const std::string& cookie) {
 };
 
 /// Calls handler(RequestSession&), which returns nothing, makes its changes and adds the cookie. The response must not be on its way
-/// before this returns. What the handler throws passes, and its changes are not made. An error is the store's: the caller answers 503
-/// instead of what the handler wrote, for it was not kept.
+/// before this returns. What the handler throws passes, and its changes are not made. An error is the store's: the answer must be 503
+/// then, without anything that the handler wrote, for it was not kept. Where the exchange has unavailable() it is; else that is the caller's,
+/// who leaves the cookie that was added.
 template <Exchange E, std::invocable<RequestSession&> Handler>
   requires std::is_void_v<std::invoke_result_t<Handler, RequestSession&>>
 [[nodiscard]] Result<void> with_session(const Sessions& sessions, E&& exchange, Handler&& handler) {
@@ -59,6 +64,7 @@ template <Exchange E, std::invocable<RequestSession&> Handler>
   }
   const auto cookie = session.finish();
   if (!cookie) {
+    if constexpr (requires { exchange.unavailable(); }) exchange.unavailable();
     give_up();
     return std::unexpected(cookie.error());
   }

@@ -24,6 +24,7 @@ namespace hybrid::http::cpp_httplib {
 struct Exchange {
   const httplib::Request& request;
   httplib::Response& response;
+  httplib::Headers headers_before = response.headers;  ///< it calls the handler
 
   std::string cookie_header() const {
     std::string all;
@@ -40,6 +41,15 @@ struct Exchange {
 #endif
   }
   std::string peer() const { return request.remote_addr; }
+  void unavailable() {
+    // What the handler made of it ends here, a content provider among it, which is released.
+    const httplib::Response dropped = std::exchange(response, httplib::Response{});
+    response.version = dropped.version;
+    response.headers = headers_before;
+    response.status = 503;
+    response.set_header("Cache-Control", "no-store");
+    response.set_content(kUnavailableText, "text/plain");
+  }
 };
 
 /// A handler for httplib::Server of handler(const httplib::Request&, httplib::Response&, RequestSession&), which may also take a
@@ -48,13 +58,10 @@ template <class Handler>
 httplib::Server::Handler with_session(Sessions sessions, Handler handler) {
   return [sessions = std::move(sessions), handler = std::move(handler)](
              const httplib::Request& request, httplib::Response& response) {
-    const auto done =
+    // Those who cannot be served are told so by unavailable().
+    static_cast<void>(
         http::with_session(sessions, Exchange{request, response},
-                           [&](RequestSession& session) { handler(request, response, session); });
-    if (done) return;
-    response.status = 503;
-    response.headers.erase("Location");
-    response.set_content(kUnavailableText, "text/plain");
+                           [&](RequestSession& session) { handler(request, response, session); }));
   };
 }
 

@@ -25,10 +25,11 @@
 
 namespace hybrid::http::poco {
 
-/// An Exchange.
+/// An Exchange; the body is none of its.
 struct Exchange {
   Poco::Net::HTTPServerRequest& request;
   Poco::Net::HTTPServerResponse& response;
+  Poco::Net::NameValueCollection headers_before = response;  ///< it calls the handler
 
   std::string cookie_header() const {
     std::string all;
@@ -40,10 +41,17 @@ struct Exchange {
   void add_set_cookie(const std::string& cookie) { response.add("Set-Cookie", cookie); }
   bool is_secure() const { return request.secure(); }
   std::string peer() const { return request.clientAddress().host().toString(); }
+  void unavailable() {
+    static_cast<Poco::Net::NameValueCollection&>(response) = headers_before;
+    response.setStatusAndReason(Poco::Net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE);
+    response.set("Cache-Control", "no-store");
+    response.setContentType("text/plain");
+  }
 };
 
 /// A handler of std::string handler(HTTPServerRequest&, HTTPServerResponse&, RequestSession&), for a factory to return, which owns
-/// it. What it throws is for POCO, which closes the connection.
+/// it. What it throws is for POCO, which closes the connection: renew() in it has ended the browser's session then, for the cookie with
+/// the new id is lost. Let it return an error page instead.
 template <class Handler>
 Poco::Net::HTTPRequestHandler* with_session(Sessions sessions, Handler handler) {
   class SessionHandler final : public Poco::Net::HTTPRequestHandler {
@@ -57,12 +65,7 @@ Poco::Net::HTTPRequestHandler* with_session(Sessions sessions, Handler handler) 
       const auto done = http::with_session(
           sessions_, Exchange{request, response},
           [&](RequestSession& session) { body = handler_(request, response, session); });
-      if (!done) {
-        response.erase("Location");
-        response.setStatusAndReason(Poco::Net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE);
-        response.setContentType("text/plain");
-        body = kUnavailableText;
-      }
+      if (!done) body = kUnavailableText;
       response.sendBuffer(body.data(), body.size());
     }
 

@@ -11,8 +11,9 @@
 ///   H1  An id comes from us or is ignored: one that is unknown, expired, malformed or not signed by us is never adopted, and
 ///       writes nothing.
 ///   H2  Without a change there is no session: no cookie, no record. Reading never makes one.
-///   H3  The changes of one request are one change of the session, made by finish(); if the handler fails there are none, but what
-///       renew(), logout(), update() and csrf_token() do at once.
+///   H3  The changes of one request are one change of the session, made by finish(); if the handler fails there are none, but what was
+///       done at once: renew(), logout() and csrf_token(), which store nothing that was set before them, and update(), take(),
+///       take_flash() and set_if_version(), which store that too.
 ///   H4  After renew() the old id is dead, and so are the forms that were made with it, and requests under way with it: they neither
 ///       see nor change the session any more. After logout() nothing of the session comes back, whatever else is under way.
 ///   H5  What finish() returns is one line for a Set-Cookie header; nothing that is put into a session can get into it.
@@ -95,8 +96,9 @@ class RequestState;
 /// A request's session: a Session that is there when the first thing is put into it.
 ///
 /// Differences from a Session of the store: what get() has read is kept, so that it is the same each time, until update(); changes are
-/// made by finish() (see Commit); update() makes all changes until then, its own among them, at once, so that it may count; destroy() is
-/// logout(); session_id() is empty while there is no session. After finish() every call is `session_gone`.
+/// made by finish() (see Commit); update(), take() and set_if_version() make all changes until then, their own among them, at once, so
+/// that they may count; destroy() is logout(); session_id() is empty while there is no session. After finish() every call is
+/// `session_gone`, but is_there() and session_id(), which still answer.
 class RequestSession final : public Session {
  public:
   RequestSession(RequestSession&&) noexcept = default;
@@ -110,17 +112,19 @@ class RequestSession final : public Session {
   [[nodiscard]] bool is_there() const;
 
   /// A new id for the same session: at each change of rights, log-in above all (session fixation). At once, before what follows is
-  /// stored. Makes a session if there is none.
+  /// stored; what was set before stays for finish(). Makes a session if there is none, also if another request has ended it, or renewed
+  /// it, meanwhile: who is logged in already, and gets other rights, may be nobody after it. Look.
   [[nodiscard]] Result<void> renew();
 
-  /// Ends the session at once, and the cookie with finish(). What is set after it goes into a new session.
+  /// Ends the session at once, and the cookie with finish(). What was set before goes with it, what is set after goes into a new session.
   [[nodiscard]] Result<void> logout();
 
   /// The browser keeps the cookie, and the session lives, for so long after its last request (1 second to 400 days), however short
   /// idle_timeout is. 0: no longer. Holds for the session until it is said again: say it at each log-in, also if it is 0.
   [[nodiscard]] Result<void> remember_me(std::chrono::seconds duration);
 
-  /// For the next page: "Your order has been placed." Stays until it is taken, at once, by one of those that look.
+  /// For the next page: "Your order has been placed." Stays until it is taken by one of those that look, which happens at once and stores
+  /// what was set before, too. As all that is in the session, flash values are listed by keys() and erased by clear().
   template <class V>
   [[nodiscard]] Result<void> flash(std::string_view name, const V& value) {
     return set(flash_key(name), value);
@@ -133,7 +137,7 @@ class RequestSession final : public Session {
   }
 
   /// To be put into each form, as a hidden field, and sent by scripts in a header. Different each time, valid as long as the session
-  /// has its id. Makes a session at once if there is none.
+  /// has its id. Makes a session at once if there is none; what was set before stays for finish().
   [[nodiscard]] Result<std::string> csrf_token();
   /// Whether `token` is one of this session's. Ask before each POST, PUT, PATCH and DELETE is acted on.
   [[nodiscard]] bool csrf_ok(std::string_view token) const;

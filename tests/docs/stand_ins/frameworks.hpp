@@ -211,7 +211,9 @@ struct HttpResponse {
   bool SetHeader(std::string name, std::string value);
   bool SetHeader(std::string_view name, std::string value);
   bool SetHeader(const userver::http::headers::PredefinedHeader& name, std::string value);
+  bool ClearHeaders();
   void SetCookie(Cookie cookie);
+  void ClearCookies();
 };
 struct HttpRequest {
   const std::string& GetHeader(std::string_view name) const;
