@@ -59,7 +59,7 @@ struct Event {
 using OnProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Keeps sessions. `open` makes the ones that come with hybrid; you may write your own by implementing
-/// the pure calls (and SessionBackend).
+/// the pure calls (and SessionBackend). One that keeps no Attribute::deadline ends no session of hybrid::http by itself.
 ///
 /// A session id is 1 to kSidBytesMax bytes of any kind, else `invalid_argument`. Changes return
 /// `no_space`, `io` or `unavailable` when they could not be logged; nothing was changed then.
@@ -85,6 +85,7 @@ class Provider {
   [[nodiscard]] virtual Result<std::vector<std::optional<Session>>> find_many(
       std::span<const std::string_view> sids);
   /// load(), then all of `changes`, in one step: after a crash there is no session without them. Without changes it is load().
+  /// By load() and SessionBackend::apply(), unless a provider knows better: if the second fails, the session is there without them.
   [[nodiscard]] virtual Result<Session> put(std::string_view sid, std::span<const Change> changes);
   /// After it returns nothing can bring the session back (rule S4). Destroying what is absent succeeds.
   [[nodiscard]] virtual Result<void> destroy(std::string_view sid) = 0;

@@ -43,9 +43,9 @@ class Inspect : public ::testing::Test {
 
 TEST_F(Inspect, NeverShowsTheNameThatClientsOfTheServerKnowASessionBy) {
   const auto store = open(directory_).value();
-  Session session = store->load("sess:sesame").value();
+  Session session = store->load("sess:kestrel").value();
   using Served = std::tuple<std::string, int, int>;
-  ASSERT_TRUE(session.set(Attribute::served, Served{"sess:sesame", 0, 0}).has_value());
+  ASSERT_TRUE(session.set(Attribute::served, Served{"sess:kestrel", 0, 0}).has_value());
   ASSERT_TRUE(session.set("user", "ada").has_value());
   ASSERT_TRUE(store->flush().has_value());
   for (const bool is_compacted : {false, true}) {
@@ -57,7 +57,7 @@ TEST_F(Inspect, NeverShowsTheNameThatClientsOfTheServerKnowASessionBy) {
       arguments.insert(arguments.end(), more.begin(), more.end());
       const Outcome outcome = run_program(arguments);
       EXPECT_EQ(outcome.code, 0) << outcome.err;
-      EXPECT_THAT(outcome.out, AllOf(HasSubstr("\"ada\""), Not(HasSubstr("sesame"))));
+      EXPECT_THAT(outcome.out, AllOf(HasSubstr("\"ada\""), Not(HasSubstr("kestrel"))));
     }
   }
 }
