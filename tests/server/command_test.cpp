@@ -214,6 +214,8 @@ const Story kStories[] = {
       {"GET l", "WRONGTYPE Operation against a key holding the wrong kind of value"},
       {"APPEND l x", "WRONGTYPE Operation against a key holding the wrong kind of value"},
       {"HGET l a", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"HGET l 0", "WRONGTYPE Operation against a key holding the wrong kind of value"},
+      {"HGET l 00", "WRONGTYPE Operation against a key holding the wrong kind of value"},
       {"MGET l", "[(nil)]"},
       {"SET s x", "OK"},
       {"LPUSH s x", "WRONGTYPE Operation against a key holding the wrong kind of value"},
