@@ -58,8 +58,9 @@ void publish(Call& call) {
 void pubsub(Call& call) {
   Channels& channels = call.service.channels();
   if (is(call[1], "channels") && call.size() <= 3) {
-    if (call.size() == 3) check_pattern(call[2]);
-    const auto names = channels.channels(call.size() == 3 ? call[2] : std::string_view{});
+    std::optional<std::string_view> pattern;
+    if (call.size() == 3) check_pattern(pattern.emplace(call[2]));
+    const auto names = channels.channels(pattern);
     call.reply.array(names.size());
     for (const std::string& name : names) call.reply.bulk(name);
   } else if (is(call[1], "numsub")) {

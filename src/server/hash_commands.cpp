@@ -212,10 +212,11 @@ void hrandfield(Call& call) {
 }
 
 void hscan(Call& call) {
-  const ScanOptions options = parse_scan(call, 2, 3);
+  parse_cursor(call[2]);  // all come at once, wherever it is
   const auto object = hash_of(call);
   std::vector<std::pair<std::string, std::string>> found;
   if (object) {
+    const ScanOptions options = parse_scan_options(call, 3);
     for (auto& entry : object->fields()) {
       if (options.matches(entry.first)) found.push_back(std::move(entry));
     }

@@ -326,14 +326,13 @@ void restore(Call& call) {
 }
 
 void scan(Call& call) {
-  const ScanOptions options = parse_scan(call, 1, 2);
+  const std::uint64_t cursor = parse_cursor(call[1]);
+  const ScanOptions options = parse_scan_options(call, 2);
   std::vector<std::string> names;
   const std::uint64_t next = call.keys.scan(
-      call.client.database(), options.cursor, options.count,
-      [&](const Served& served, const Object&) {
-        const bool wanted = options.matches(served.name) &&
-                            (options.type.empty() || options.type == to_string(served.type));
-        if (wanted) names.push_back(served.name);
+      call.client.database(), cursor, options.count, [&](const Served& served, const Object&) {
+        const bool is_of_type = !options.type || is(*options.type, to_string(served.type));
+        if (is_of_type && options.matches(served.name)) names.push_back(served.name);
       });
   call.reply.array(2);
   call.reply.bulk(std::to_string(next));

@@ -34,6 +34,7 @@ TEST(Messages, GoToWhoListens) {
   EXPECT_EQ(listener.reply(), "[\"message\", \"a\", \"hello\"]");
   EXPECT_EQ(listener.reply(), "[\"pmessage\", \"b*\", \"bb\", \"hello\"]");
   EXPECT_EQ(sender("PUBSUB CHANNELS"), "[\"a\"]");
+  EXPECT_EQ(sender("PUBSUB CHANNELS ''"), "[]");
   EXPECT_EQ(sender("PUBSUB NUMSUB a c"), "[\"a\", 1, \"c\", 0]");
   EXPECT_EQ(sender("PUBSUB NUMPAT"), "1");
   EXPECT_THAT(listener("GET a"), StartsWith("ERR Can't execute 'get'"));
