@@ -176,7 +176,7 @@ resp::RequestParser::Status Client::gather(std::string_view input, std::size_t& 
     consumed += parser_.consumed();
     if (status != Status::request) break;
     std::span<const std::string_view> arguments = parser_.arguments();
-    const Command* const command = find_command(arguments[0]);
+    const Command* const command = find_command(arguments);
     const bool is_last = parser_.is_inline() || words.size() + arguments.size() > kWordsTogether;
     if (!is_last) {
       const std::size_t first = words.size();
@@ -284,15 +284,7 @@ void Client::on_durable(std::uint64_t end, bool durable) {
 
 std::string Client::refusal(const Command* command,
                             std::span<const std::string_view> arguments) const {
-  constexpr std::size_t kShown = 128;
-  if (command == nullptr) {
-    // As Redis has it, which also shows what may be a secret to its owner only.
-    std::string text = "ERR unknown command '" + std::string{arguments[0].substr(0, kShown)} +
-                       "', with args beginning with: ";
-    for (std::size_t i = 1; i < arguments.size() && text.size() < 2 * kShown; ++i)
-      text += "'" + std::string{arguments[i].substr(0, kShown)} + "' ";
-    return text;
-  }
+  if (command == nullptr) return unknown_command(arguments);
   if (!command->takes(arguments.size()))
     return "ERR wrong number of arguments for '" + std::string{command->name} + "' command";
   if (user_ == nullptr && !command->has(kNoAuth)) return "NOAUTH Authentication required.";

@@ -102,6 +102,8 @@ const Setting* find_setting(std::string_view name) {
   return found != std::end(kSettings) ? found : nullptr;
 }
 
+}  // namespace
+
 void config_get(Call& call) {
   std::vector<const Setting*> found;
   for (const Setting& setting : kSettings) {
@@ -119,8 +121,7 @@ void config_get(Call& call) {
 }
 
 void config_set(Call& call) {
-  if (call.size() < 4 || call.size() % 2 != 0)
-    refuse("ERR wrong number of arguments for 'config|set' command");
+  if (call.size() % 2 != 0) refuse_syntax();
   for (std::size_t i = 2; i < call.size(); i += 2) {
     const Setting* const setting = find_setting(call[i]);
     if (setting == nullptr) {
@@ -148,20 +149,14 @@ void config_set(Call& call) {
   call.ok();
 }
 
-}  // namespace
-
-void config(Call& call) {
-  if (is(call[1], "get") && call.size() > 2) return config_get(call);
-  if (is(call[1], "set")) return config_set(call);
-  if (is(call[1], "resetstat") && call.size() == 2) {
-    ServiceCounters& counters = call.service.counters();
-    for (auto* const counter : {&counters.commands, &counters.hits, &counters.misses,
-                                &counters.expired, &counters.errors, &counters.refused})
-      counter->store(0);
-    return call.ok();
-  }
-  if (is(call[1], "rewrite")) refuse("ERR The server is running without a config file");
-  refuse_subcommand(call);
+void config_resetstat(Call& call) {
+  ServiceCounters& counters = call.service.counters();
+  for (auto* const counter : {&counters.commands, &counters.hits, &counters.misses,
+                              &counters.expired, &counters.errors, &counters.refused})
+    counter->store(0);
+  call.ok();
 }
+
+void config_rewrite(Call&) { refuse("ERR The server is running without a config file"); }
 
 }  // namespace hybrid::server

@@ -8,7 +8,6 @@
 #include "server/dump.hpp"
 #include "server/glob.hpp"
 #include "server/lifetime.hpp"
-#include "server/numbers.hpp"
 #include "server/random.hpp"
 #include "server/scanning.hpp"
 #include "server/writing.hpp"
@@ -369,53 +368,6 @@ void randomkey(Call& call) {
   }
   if (names.empty()) return call.reply.null();
   call.reply.bulk(pick(names, this_threads_random()));
-}
-
-void object(Call& call) {
-  if (is(call[1], "help")) {
-    call.reply.array(1);
-    return call.reply.simple("OBJECT ENCODING|REFCOUNT|IDLETIME|FREQ <key>");
-  }
-  if (call.size() != 3) {
-    refuse("ERR Unknown subcommand or wrong number of arguments for '" + std::string{call[1]} +
-           "'. Try OBJECT HELP.");
-  }
-  const auto found = call.keys.find(call.key(2));
-  if (!found) return call.reply.null();
-  if (is(call[1], "refcount")) return call.reply.integer(1);
-  if (is(call[1], "idletime")) {
-    const auto last = found->info().last_access.time_since_epoch().count();
-    return call.reply.integer(std::max<std::int64_t>(now_ms() - last, 0) / 1000);
-  }
-  if (is(call[1], "freq"))
-    refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked.");
-  if (!is(call[1], "encoding")) {
-    refuse("ERR Unknown subcommand or wrong number of arguments for '" + std::string{call[1]} +
-           "'. Try OBJECT HELP.");
-  }
-  // By the sizes at which Redis changes them, since tools ask for it; here all are packed blocks.
-  constexpr std::size_t kEmbedded = 44;
-  const EncodingLimits& limits = call.service.encoding_limits();
-  if (found->type() == Type::string) {
-    std::string value;
-    found->get_unnamed(value);
-    if (parse_integer(value)) return call.reply.bulk("int");
-    return call.reply.bulk(value.size() <= kEmbedded ? "embstr" : "raw");
-  }
-  if (found->type() == Type::list) return call.reply.bulk("quicklist");
-  const auto fields = found->fields();
-  if (found->type() == Type::set) {
-    const bool integers = std::ranges::all_of(
-        fields, [](const auto& field) { return parse_integer(field.first).has_value(); });
-    return call.reply.bulk(integers && fields.size() <= limits.set_integers ? "intset"
-                                                                            : "hashtable");
-  }
-  const std::uint64_t longest = limits.hash_value;
-  const bool small =
-      fields.size() <= limits.hash_entries && std::ranges::all_of(fields, [&](const auto& field) {
-        return field.first.size() <= longest && field.second.size() <= longest;
-      });
-  call.reply.bulk(small ? "listpack" : "hashtable");
 }
 
 }  // namespace hybrid::server

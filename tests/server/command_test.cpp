@@ -348,6 +348,45 @@ const Story kStories[] = {
       {"MULTI", "OK"},
       {"WATCH a", "ERR WATCH inside MULTI is not allowed"},
       {"EXEC", "[]"}}},
+    {"subcommands",
+     {{"CLIENT FOO x", "ERR unknown subcommand 'FOO'. Try CLIENT HELP."},
+      {"CLIENT", "ERR wrong number of arguments for 'client' command"},
+      {"CLIENT ID x", "ERR wrong number of arguments for 'client|id' command"},
+      {"client|id", "ERR unknown command 'client|id', with args beginning with: "},
+      {"CLIENT id|x", "ERR unknown subcommand 'id|x'. Try CLIENT HELP."},
+      {"COMMAND GETKEYS GET", "ERR wrong number of arguments for 'command|getkeys' command"},
+      {"CONFIG SET a b c", "ERR syntax error"},
+      {"FUNCTION FLUSH x", "ERR FUNCTION FLUSH only supports SYNC|ASYNC option"},
+      {"FUNCTION FLUSH SYNC x",
+       "ERR unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP."},
+      {"LATENCY HISTORY", "ERR wrong number of arguments for 'latency|history' command"},
+      {"MEMORY USAGE", "ERR wrong number of arguments for 'memory|usage' command"},
+      {"OBJECT FOO none", "ERR unknown subcommand 'FOO'. Try OBJECT HELP."},
+      {"OBJECT ENCODING none x", "ERR wrong number of arguments for 'object|encoding' command"},
+      {"OBJECT ENCODING none", "(nil)"},
+      {"PUBSUB NUMPAT x", "ERR wrong number of arguments for 'pubsub|numpat' command"},
+      {"PUBSUB CHANNELS a b",
+       "ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP."},
+      {"SCRIPT FOO", "ERR unknown subcommand 'FOO'. Try SCRIPT HELP."},
+      {"SLOWLOG LEN x", "ERR wrong number of arguments for 'slowlog|len' command"},
+      {"SLOWLOG GET x", "ERR count should be greater than or equal to -1"},
+      {"SLOWLOG HELP",
+       "[SLOWLOG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:, "
+       "GET,     The last ones, HELP,     Says this, LEN,     How many are kept, "
+       "RESET,     Forgets them]"},
+      {"MULTI", "OK"},
+      {"CLIENT FOO", "ERR unknown subcommand 'FOO'. Try CLIENT HELP."},
+      {"CLIENT ID", "QUEUED"},
+      {"EXEC", "EXECABORT Transaction discarded because of previous errors."},
+      {"COMMAND INFO client|foo", "[(nil)]"},
+      {"COMMAND INFO latency|reset",
+       "[[\"latency|reset\", -2, [admin, noscript], 0, 0, 0, [], [], [], []]]"},
+      {"COMMAND DOCS acl",
+       "[\"acl\", [\"summary\", \"Who one is\", \"since\", \"1.0.0\", \"group\", \"connection\", "
+       "\"subcommands\", [\"acl|help\", [\"summary\", \"Says this\", \"since\", \"1.0.0\", "
+       "\"group\", "
+       "\"connection\"], \"acl|whoami\", [\"summary\", \"The user's name\", \"since\", \"1.0.0\", "
+       "\"group\", \"connection\"]]]]"}}},
     {"connection",
      {{"PING", "PONG"},
       {"PING hello", "\"hello\""},
@@ -358,8 +397,7 @@ const Story kStories[] = {
       {"CLIENT SETINFO LIB-NAME test", "OK"},
       {"CLIENT NO-EVICT on", "OK"},
       {"CLIENT MAINT_NOTIFICATIONS on",
-       "ERR unknown subcommand or wrong number of arguments for 'MAINT_NOTIFICATIONS'. Try CLIENT "
-       "HELP."},
+       "ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP."},
       {"AUTH x",
        "ERR AUTH <password> called without any password configured for the default user. Are you "
        "sure your configuration is correct?"},
@@ -367,8 +405,7 @@ const Story kStories[] = {
       {"HELLO x", "ERR Protocol version is not an integer or out of range"},
       {"ACL WHOAMI", "\"default\""},
       {"ACL WHOAMI x", "ERR wrong number of arguments for 'acl|whoami' command"},
-      {"ACL SETUSER x",
-       "ERR unknown subcommand or wrong number of arguments for 'SETUSER'. Try ACL HELP."},
+      {"ACL SETUSER x", "ERR unknown subcommand 'SETUSER'. Try ACL HELP."},
       {"RESET", "RESET"},
       {"CLIENT GETNAME", "(nil)"},
       {"COMMAND GETKEYS MSET a 1 b 2", "[\"a\", \"b\"]"},
@@ -483,6 +520,12 @@ TEST(Commands, AreSortedAndFoundInAnyCase) {
     const bool reads_or_writes = command.has(server::kRead) || command.has(server::kWrite);
     EXPECT_TRUE(command.keys.first == 0 || reads_or_writes || command.name == "watch")
         << command.name;
+    const std::string_view container = command.name.substr(0, command.name.find('|'));
+    ASSERT_NE(server::find_command(container), nullptr) << command.name;
+    if (command.is_subcommand()) {
+      EXPECT_TRUE(server::find_command(container)->has(server::kContainer)) << command.name;
+    }
+    EXPECT_TRUE(command.run != nullptr || command.has(server::kContainer)) << command.name;
   }
   EXPECT_EQ(server::find_command("nonsense"), nullptr);
   EXPECT_EQ(server::find_command(std::string(1000, 'x')), nullptr);
