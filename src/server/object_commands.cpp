@@ -43,7 +43,9 @@ void object_encoding(Call& call) {
 
 void object_freq(Call& call) {
   if (!call.keys.exists(call.key(2))) return call.reply.null();
-  refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked.");
+  refuse(
+      "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
+      "when switching between policies at runtime LRU and LFU data will take some time to adjust.");
 }
 
 void object_idletime(Call& call) {

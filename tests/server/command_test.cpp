@@ -364,6 +364,15 @@ const Story kStories[] = {
       {"OBJECT FOO none", "ERR unknown subcommand 'FOO'. Try OBJECT HELP."},
       {"OBJECT ENCODING none x", "ERR wrong number of arguments for 'object|encoding' command"},
       {"OBJECT ENCODING none", "(nil)"},
+      {"OBJECT FREQ none", "(nil)"},
+      {"SET a 1", "OK"},
+      {"OBJECT REFCOUNT a", "1"},
+      {"OBJECT FREQ a",
+       "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
+       "that "
+       "when switching between policies at runtime LRU and LFU data will take some time to "
+       "adjust."},
+      {"CONFIG GET hash-max-listpack-entries", "[\"hash-max-listpack-entries\", \"512\"]"},
       {"PUBSUB NUMPAT x", "ERR wrong number of arguments for 'pubsub|numpat' command"},
       {"PUBSUB CHANNELS a b",
        "ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP."},
