@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "server/numbers.hpp"
 #include "server/reply_error.hpp"
@@ -70,6 +71,14 @@ std::int64_t natural_of(std::string_view text, std::string_view error) {
   const auto integer = parse_integer(text);
   if (!integer || *integer < 0) refuse(std::string{error});
   return *integer;
+}
+
+unsigned database_of(std::string_view text) {
+  const std::int64_t database = integer_of(text);
+  if (!std::in_range<std::int32_t>(database))
+    refuse("ERR value is out of range, value must between -2147483648 and 2147483647");
+  if (database < 0 || database >= kDatabases) refuse("ERR DB index is out of range");
+  return static_cast<unsigned>(database);
 }
 
 }  // namespace hybrid::server

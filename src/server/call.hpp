@@ -50,5 +50,6 @@ std::int64_t integer_of(std::string_view text);
 // The same; whatever else it is, and if it is negative: `error`.
 std::int64_t natural_of(std::string_view text,
                         std::string_view error = "ERR value is out of range, must be positive");
+unsigned database_of(std::string_view text);
 
 }  // namespace hybrid::server

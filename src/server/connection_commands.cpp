@@ -69,10 +69,7 @@ void reset(Call& call) {
 }
 
 void select(Call& call) {
-  const auto database = parse_integer(call[1]);
-  if (!database) refuse("ERR invalid DB index");
-  if (*database < 0 || *database >= kDatabases) refuse("ERR DB index is out of range");
-  call.client.select(static_cast<unsigned>(*database));
+  call.client.select(database_of(call[1]));
   call.ok();
 }
 

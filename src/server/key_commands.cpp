@@ -160,12 +160,6 @@ void renamenx(Call& call) { rename_key(call, true); }
 
 namespace {
 
-unsigned database_of(std::string_view text) {
-  const std::int64_t database = integer_of(text);
-  if (database < 0 || database >= kDatabases) refuse("ERR DB index is out of range");
-  return static_cast<unsigned>(database);
-}
-
 // All of `object` but its name, under another key, which is replaced.
 void put_copy(Call& call, const Object& object, const Key& to) {
   Changes changes;
