@@ -29,7 +29,6 @@ void expire_at(Call& call, std::int64_t unit, bool absolute) {
   const auto invalid = [&] {
     refuse("ERR invalid expire time in '" + std::string{call.command.name} + "' command");
   };
-  std::int64_t time = integer_of(call[2]);
   bool nx = false;
   bool xx = false;
   bool gt = false;
@@ -49,6 +48,7 @@ void expire_at(Call& call, std::int64_t unit, bool absolute) {
   if (nx && (xx || gt || lt))
     refuse("ERR NX and XX, GT or LT options at the same time are not compatible");
   if (gt && lt) refuse("ERR GT and LT options at the same time are not compatible");
+  std::int64_t time = integer_of(call[2]);
   if (__builtin_mul_overflow(time, unit, &time)) invalid();
   if (!absolute && __builtin_add_overflow(time, now_ms(), &time)) invalid();
   if (time > kDeadlineMax) invalid();

@@ -9,7 +9,6 @@
 #include "base/digest.hpp"
 #include "server/commands.hpp"
 #include "server/lua_state.hpp"
-#include "server/numbers.hpp"
 #include "server/scripts.hpp"
 #include "server/transaction.hpp"
 
@@ -154,28 +153,30 @@ Scripts::Ref add_script(Call& call, std::string_view text) {
   return script;
 }
 
+constexpr std::size_t kShaDigits = 40;
+
+[[noreturn]] void refuse_script() { refuse("NOSCRIPT No matching script. Please use EVAL."); }
+
 enum class Named : bool { by_text, by_sha };
 
 Scripts::Ref find_script(Call& call, Named named) {
-  constexpr std::size_t kShaDigits = 40;
   if (named == Named::by_text) {
     auto script = call.service.scripts().find(sha1_hex(call[1]));
     return script != nullptr ? script : add_script(call, call[1]);
   }
-  Scripts::Ref script;
-  if (call[1].size() == kShaDigits) script = call.service.scripts().find(lower_case(call[1]));
-  if (script == nullptr) refuse("NOSCRIPT No matching script. Please use EVAL.");
+  auto script = call.service.scripts().find(lower_case(call[1]));
+  if (script == nullptr) refuse_script();
   return script;
 }
 
 void run_script(Call& call, Named named, bool only_reads) {
-  const auto count = parse_integer(call[2]);
-  if (!count) refuse("ERR value is not an integer or out of range");
+  if (named == Named::by_sha && call[1].size() != kShaDigits) refuse_script();
+  const std::int64_t count = integer_of(call[2]);
   const Arguments rest = call.arguments.subspan(3);
-  if (*count > static_cast<std::int64_t>(rest.size()))
+  if (count > std::ssize(rest))
     refuse("ERR Number of keys can't be greater than number of args");
-  if (*count < 0) refuse("ERR Number of keys can't be negative");
-  const auto keys = static_cast<std::size_t>(*count);
+  if (count < 0) refuse("ERR Number of keys can't be negative");
+  const auto keys = static_cast<std::size_t>(count);
 
   const Scripts::Ref script = find_script(call, named);
   if (only_reads && script->has_flags && !script->only_reads)

@@ -183,9 +183,9 @@ void getex(Call& call) {
     else if (persists || !lifetime.take(call, i))
       refuse_syntax();
   }
-  const auto deadline = lifetime.deadline(call);
   const Current now = current(call);
   if (!now.object) return call.reply.null();
+  const auto deadline = lifetime.deadline(call);
   if (deadline) {
     set_deadline(call, call.key(), *now.object, *deadline, "expire");
   } else if (persists && now.object->deadline()) {
