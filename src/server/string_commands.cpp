@@ -178,7 +178,7 @@ void getex(Call& call) {
   LifetimeOption lifetime;
   bool persists = false;
   for (std::size_t i = 2; i < call.size(); ++i) {
-    if (is(call[i], "persist") && !lifetime.is_given() && !persists)
+    if (is(call[i], "persist") && !lifetime.is_given())
       persists = true;
     else if (persists || !lifetime.take(call, i))
       refuse_syntax();
