@@ -38,6 +38,9 @@ void store(Call& call, const Key& key, const std::optional<Object>& object, std:
     call.keys.write(key, Type::string, object, changes);
   }
   call.notify('$', "set", key);
+  // Within EXEC and scripts, where none expires, it would live on.
+  const bool is_past = deadline && deadline->time_since_epoch().count() <= now_ms();
+  if (is_past && call.keys.transaction() != nullptr) call.keys.remove(key);
 }
 
 // Changes the value and leaves its deadline.
