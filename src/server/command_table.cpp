@@ -132,7 +132,7 @@ constexpr Command kCommands[] = {
     {"unlink",      -2, kWrite | kFast,           kAllArguments, del,              "generic", "Deletes keys"},
 
     // --- transactions
-    {"discard",      1, kNoAuth | kFast | kAtOnce | kNotInScript,      kNoKey,        discard,  "transactions", "Forgets what was queued"},
+    {"discard",      1, kFast | kAtOnce | kNotInScript,                kNoKey,        discard,  "transactions", "Forgets what was queued"},
     {"exec",         1, kNotInScript | kAtOnce | kAllKeys,             kNoKey,        exec,     "transactions", "Calls what was queued"},
     {"multi",        1, kFast | kAtOnce | kNotInScript,                kNoKey,        multi,    "transactions", "Begins a queue"},
     {"unwatch",      1, kFast | kNotInScript,                          kNoKey,        unwatch,  "transactions", "Watches no key"},

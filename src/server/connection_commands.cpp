@@ -113,8 +113,8 @@ void hello(Call& call) {
   if (call.client.user() == nullptr) {
     refuse(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-        "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
-        "RESP protocol version at the same time");
+        "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+        "protocol version at the same time");
   }
   if (name) set_client_name(call, *name);
   call.client.set_protocol(protocol);

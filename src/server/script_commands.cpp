@@ -173,8 +173,7 @@ void run_script(Call& call, Named named, bool only_reads) {
   if (named == Named::by_sha && call[1].size() != kShaDigits) refuse_script();
   const std::int64_t count = integer_of(call[2]);
   const Arguments rest = call.arguments.subspan(3);
-  if (count > std::ssize(rest))
-    refuse("ERR Number of keys can't be greater than number of args");
+  if (count > std::ssize(rest)) refuse("ERR Number of keys can't be greater than number of args");
   if (count < 0) refuse("ERR Number of keys can't be negative");
   const auto keys = static_cast<std::size_t>(count);
 

@@ -39,6 +39,7 @@ TEST(Messages, GoToWhoListens) {
   EXPECT_EQ(sender("PUBSUB NUMSUB a c"), "[\"a\", 1, \"c\", 0]");
   EXPECT_EQ(sender("PUBSUB NUMPAT"), "1");
   EXPECT_THAT(listener("GET a"), StartsWith("ERR Can't execute 'get'"));
+  EXPECT_THAT(listener("CLIENT ID"), StartsWith("ERR Can't execute 'client|id'"));
   EXPECT_EQ(listener("PING"), "[\"pong\", \"\"]");
   EXPECT_EQ(listener("UNSUBSCRIBE"), "[\"unsubscribe\", \"a\", 1]");
   EXPECT_EQ(listener("PUNSUBSCRIBE b*"), "[\"punsubscribe\", \"b*\", 0]");
@@ -162,7 +163,11 @@ TEST(Users, MustSayWhoTheyAre) {
   TestClient client = served.client();
   EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
   EXPECT_EQ(client("NONSENSE"), "ERR unknown command 'NONSENSE', with args beginning with: ");
-  EXPECT_THAT(client("HELLO 3"), StartsWith("NOAUTH HELLO must be called"));
+  EXPECT_EQ(client("DISCARD"), "NOAUTH Authentication required.");
+  EXPECT_EQ(client("HELLO 3"),
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+            "HELLO AUTH <user> <pass> option can be used to authenticate the client and select the "
+            "RESP protocol version at the same time");
   EXPECT_EQ(client("AUTH wrong"), "WRONGPASS invalid username-password pair or user is disabled.");
   EXPECT_EQ(client("AUTH nobody secret"),
             "WRONGPASS invalid username-password pair or user is disabled.");
