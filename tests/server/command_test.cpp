@@ -439,6 +439,21 @@ const Story kStories[] = {
       {"CLIENT GETNAME", "(nil)"},
       {"COMMAND GETKEYS MSET a 1 b 2", "[\"a\", \"b\"]"},
       {"CONFIG GET maxmemory", "[\"maxmemory\", \"0\"]"},
+      {"CONFIG GET MaxMemory maxmemory", "[\"MaxMemory\", \"0\"]"},
+      {"CONFIG GET MAXMEM*P* maxmemory-policy", "[\"maxmemory-policy\", \"noeviction\"]"},
+      {"CONFIG GET slave-read-only", "[\"slave-read-only\", \"yes\"]"},
+      {"CONFIG SET maxmemory 1gb MAXMEMORY 2gb",
+       "ERR CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter"},
+      {"CONFIG SET maxmemory 1gb slowlog-max-len x",
+       "ERR CONFIG SET failed (possibly related to argument 'slowlog-max-len') - argument couldn't "
+       "be parsed into an integer"},
+      {"CONFIG SET maxmemory 1gb SLOWLOG-log-slower-than -2",
+       "ERR CONFIG SET failed (possibly related to argument 'SLOWLOG-log-slower-than') - argument "
+       "must be between -1 and 9223372036854775807 inclusive"},
+      {"CONFIG SET hash-max-listpack-value -1",
+       "ERR CONFIG SET failed (possibly related to argument 'hash-max-listpack-value') - argument "
+       "must be a memory value"},
+      {"CONFIG GET maxmemory", "[\"maxmemory\", \"0\"]"},
       {"CONFIG SET maxclients 1",
        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - can't set immutable "
        "config"},
