@@ -31,6 +31,7 @@ struct KeySpec {
   int first = 0;
   int last = 0;
   int step = 0;
+  int count_at = 0;  // of which only COMMAND knows: as many as this argument says, behind it
 };
 
 struct Command {

@@ -4,6 +4,9 @@
 #include <vector>
 
 #include "server/commands.hpp"
+#include "server/glob.hpp"
+#include "server/numbers.hpp"
+#include "server/scanning.hpp"
 
 namespace hybrid::server {
 namespace {
@@ -36,6 +39,7 @@ void reply_command(Call& call, const Command& command) {
   if (command.has(kAdmin)) flags.push_back("admin");
   if (command.has(kNoAuth)) flags.push_back("no_auth");
   if (command.has(kNotInScript)) flags.push_back("noscript");
+  if (command.keys.count_at != 0) flags.push_back("movablekeys");
   call.reply.set(flags.size());
   for (const std::string_view flag : flags) call.reply.simple(flag);
   call.reply.integer(command.keys.first);
@@ -104,16 +108,36 @@ void command_getkeys(Call& call) {
   if (!command->takes(words.size()))
     refuse("ERR Invalid number of arguments specified for command");
   std::vector<std::string_view> keys;
-  command->for_each_key(words.size(), [&](std::size_t i) { keys.push_back(words[i]); });
-  if (keys.empty()) refuse("ERR The command has no key arguments");
+  if (command->keys.count_at != 0) {
+    const auto count_at = static_cast<std::size_t>(command->keys.count_at);
+    const Arguments rest = words.subspan(count_at + 1);
+    const std::int64_t count = parse_integer(words[count_at]).value_or(0);
+    const bool are_there = count > 0 && count <= std::ssize(rest);
+    // Scripts need none.
+    if (!are_there && command->has(kRead)) refuse("ERR Invalid arguments specified for command");
+    if (are_there) keys.assign(rest.begin(), rest.begin() + count);
+  } else {
+    command->for_each_key(words.size(), [&](std::size_t i) { keys.push_back(words[i]); });
+    if (keys.empty()) refuse("ERR The command has no key arguments");
+  }
   call.reply.array(keys.size());
   for (const std::string_view key : keys) call.reply.bulk(key);
 }
 
 void command_list(Call& call) {
-  if (call.size() != 2) refuse_syntax();
-  call.reply.array(commands().size());
-  for (const Command& command : commands()) call.reply.bulk(command.name);
+  const bool is_filtered = call.size() == 5 && is(call[2], "filterby");
+  const bool by_pattern = is_filtered && is(call[3], "pattern");
+  // There are neither categories nor modules.
+  const bool by_other = is_filtered && (is(call[3], "aclcat") || is(call[3], "module"));
+  if (call.size() != 2 && !by_pattern && !by_other) refuse_syntax();
+  if (by_pattern) check_pattern(call[4]);
+  const std::string pattern = by_pattern ? lower_case(call[4]) : "*";
+  std::vector<std::string_view> names;
+  for (const Command& command : commands()) {
+    if (!by_other && glob_matches(pattern, command.name)) names.push_back(command.name);
+  }
+  call.reply.array(names.size());
+  for (const std::string_view name : names) call.reply.bulk(name);
 }
 
 void help(Call& call) {

@@ -14,6 +14,8 @@ constexpr KeySpec kNoKey{};
 constexpr KeySpec kOneKey{.first = 1, .last = 1, .step = 1};
 constexpr KeySpec kTwoKeys{.first = 1, .last = 2, .step = 1};
 constexpr KeySpec kSecond{.first = 2, .last = 2, .step = 1};
+constexpr KeySpec kCountedByFirst{.count_at = 1};
+constexpr KeySpec kCountedBySecond{.count_at = 2};
 constexpr KeySpec kAllArguments{.first = 1, .last = -1, .step = 1};
 constexpr KeySpec kPairs{.first = 1, .last = -1, .step = 2};
 
@@ -68,7 +70,7 @@ constexpr Command kCommands[] = {
     {"sdiff",       -2, kRead,                    kAllArguments, sdiff,            "set", "What the others do not have of the first"},
     {"sdiffstore",  -3, kWrite | kGrows,          kAllArguments, sdiffstore,       "set", "SDIFF, into a key"},
     {"sinter",      -2, kRead,                    kAllArguments, sinter,           "set", "What all have"},
-    {"sintercard",  -3, kRead | kAllKeys,         kNoKey,        sintercard,       "set", "How many members all have"},
+    {"sintercard",  -3, kRead | kAllKeys,      kCountedByFirst,  sintercard,       "set", "How many members all have"},
     {"sinterstore", -3, kWrite | kGrows,          kAllArguments, sinterstore,      "set", "SINTER, into a key"},
     {"sismember",    3, kRead | kFast,            kOneKey,       sismember,        "set", "Whether it is a member"},
     {"smembers",     2, kRead,                    kOneKey,       smembers,         "set", "All members"},
@@ -139,10 +141,10 @@ constexpr Command kCommands[] = {
     {"watch",       -2, kFast | kAtOnce | kNotInScript,                kAllArguments, watch,    "transactions", "Lets EXEC fail if a key is changed before"},
 
     // --- scripts
-    {"eval",       -3, kNotInScript | kAllKeys, kNoKey, eval,       "scripting", "Runs a script"},
-    {"eval_ro",    -3, kNotInScript | kAllKeys, kNoKey, eval_ro,    "scripting", "Runs a script that may only read"},
-    {"evalsha",    -3, kNotInScript | kAllKeys, kNoKey, evalsha,    "scripting", "Runs a script by its SHA-1"},
-    {"evalsha_ro", -3, kNotInScript | kAllKeys, kNoKey, evalsha_ro, "scripting", "Runs a script that may only read, by its SHA-1"},
+    {"eval",       -3, kNotInScript | kAllKeys, kCountedBySecond, eval,       "scripting", "Runs a script"},
+    {"eval_ro",    -3, kNotInScript | kAllKeys, kCountedBySecond, eval_ro,    "scripting", "Runs a script that may only read"},
+    {"evalsha",    -3, kNotInScript | kAllKeys, kCountedBySecond, evalsha,    "scripting", "Runs a script by its SHA-1"},
+    {"evalsha_ro", -3, kNotInScript | kAllKeys, kCountedBySecond, evalsha_ro, "scripting", "Runs a script that may only read, by its SHA-1"},
     {"script",        -2, kContainer,            kNoKey, nullptr,       "scripting", "About scripts"},
     {"script|exists", -3, kNotInScript,          kNoKey, script_exists, "scripting", "Which of these are there, by their SHA-1"},
     {"script|flush",  -2, kAdmin | kNotInScript, kNoKey, script_flush,  "scripting", "Forgets all scripts"},
