@@ -51,6 +51,27 @@ void client_no_evict(Call& call) {
 
 void client_unpause(Call& call) { call.ok(); }
 
+void client_getredir(Call& call) { call.reply.integer(-1); }
+
+void client_trackinginfo(Call& call) {
+  call.reply.map(3);
+  call.reply.bulk("flags");
+  call.reply.set(1);
+  call.reply.bulk("off");
+  call.reply.bulk("redirect");
+  call.reply.integer(-1);
+  call.reply.bulk("prefixes");
+  call.reply.array(0);
+}
+
+void client_unblock(Call& call) {
+  if (call.size() > 4) refuse_subcommand(call);
+  if (call.size() == 4 && !is(call[3], "timeout") && !is(call[3], "error"))
+    refuse("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  integer_of(call[2]);
+  call.reply.integer(0);
+}
+
 void client_setinfo(Call& call) {
   if (!is_plain(call[3])) {
     refuse("ERR " + std::string{call[2]} +

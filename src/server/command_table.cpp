@@ -171,6 +171,7 @@ constexpr Command kCommands[] = {
     {"auth",    -2, kNoAuth | kFast | kNotInScript,                        kNoKey, auth,    "connection", "Says who one is"},
     {"client",  -2, kContainer,                                            kNoKey, nullptr, "connection", "About connections"},
     {"client|getname",   2, kNotInScript,          kNoKey, client_getname,   "connection", "This connection's name"},
+    {"client|getredir",  2, kNotInScript,          kNoKey, client_getredir,  "connection", "Who is told what this connection tracks: nobody"},
     {"client|help",      2, kNotInScript,          kNoKey, help,             "connection", "Says this"},
     {"client|id",        2, kNotInScript,          kNoKey, client_id,        "connection", "This connection's number"},
     {"client|info",      2, kNotInScript,          kNoKey, client_info,      "connection", "This connection, as CLIENT LIST has it"},
@@ -180,6 +181,8 @@ constexpr Command kCommands[] = {
     {"client|reply",     3, kNotInScript,          kNoKey, client_reply,     "connection", "Whether this connection wants replies"},
     {"client|setinfo",   4, kNotInScript,          kNoKey, client_setinfo,   "connection", "Which library this connection is used by"},
     {"client|setname",   3, kNotInScript,          kNoKey, client_setname,   "connection", "Gives this connection a name"},
+    {"client|trackinginfo", 2, kNotInScript,       kNoKey, client_trackinginfo, "connection", "What this connection tracks: nothing"},
+    {"client|unblock",  -3, kNotInScript,          kNoKey, client_unblock,   "connection", "Changes nothing: nobody is blocked"},
     {"client|unpause",   2, kNotInScript,          kNoKey, client_unpause,   "connection", "Changes nothing: nobody is paused"},
     {"echo",     2, kFast,                                                 kNoKey, echo,    "connection", "Replies with the same"},
     {"hello",   -1, kNoAuth | kFast | kNotInScript | kNotInMulti,          kNoKey, hello,   "connection", "Chooses the protocol"},
@@ -224,7 +227,9 @@ constexpr Command kCommands[] = {
     {"memory",      -2, kContainer,                     kNoKey, nullptr,      "server", "What keys take"},
     {"memory|doctor",     2, 0,                         kNoKey, memory_doctor, "server", "Nothing to say"},
     {"memory|help",       2, 0,                         kNoKey, help,          "server", "Says this"},
+    {"memory|purge",      2, 0,                         kNoKey, memory_purge,  "server", "Changes nothing"},
     {"memory|usage",     -3, kRead,                     kSecond, memory_usage, "server", "What a key takes, in bytes"},
+    {"role",         1, kFast | kNotInScript,           kNoKey, role,         "server", "A master without replicas"},
     {"save",         1, kAdmin | kNotInScript | kNotInMulti, kNoKey, save,    "server", "Makes all changes durable"},
     {"sentinel",    -2, kRead,                          kNoKey, sentinel,     "server", "There is no sentinel"},
     {"shutdown",    -1, kAdmin | kNotInScript | kNotInMulti, kNoKey, shutdown, "server", "Stops the server"},
@@ -234,6 +239,7 @@ constexpr Command kCommands[] = {
     {"slowlog|len",       2, kAdmin,                    kNoKey, slowlog_len,   "server", "How many are kept"},
     {"slowlog|reset",     2, kAdmin,                    kNoKey, slowlog_reset, "server", "Forgets them"},
     {"time",         1, kRead | kFast,                  kNoKey, time,         "server", "The time"},
+    {"wait",         3, kNotInScript,                   kNoKey, wait,         "server", "How many replicas have what was written: none"},
 };
 // clang-format on
 

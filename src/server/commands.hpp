@@ -148,6 +148,7 @@ void select(Call& call);
 // --- client_commands.cpp
 void set_client_name(Call& call, std::string_view name);  // also of HELLO; refuses what is no name
 void client_getname(Call& call);
+void client_getredir(Call& call);
 void client_id(Call& call);
 void client_info(Call& call);
 void client_kill(Call& call);
@@ -156,6 +157,8 @@ void client_no_evict(Call& call);
 void client_reply(Call& call);
 void client_setinfo(Call& call);
 void client_setname(Call& call);
+void client_trackinginfo(Call& call);
+void client_unblock(Call& call);
 void client_unpause(Call& call);
 
 // --- command_commands.cpp
@@ -178,6 +181,7 @@ void debug(Call& call);
 
 // --- object_commands.cpp
 void memory_doctor(Call& call);
+void memory_purge(Call& call);
 void memory_usage(Call& call);
 void object_encoding(Call& call);
 void object_freq(Call& call);
@@ -198,6 +202,7 @@ void lastsave(Call& call);
 void latency_events(Call& call);
 void latency_histogram(Call& call);
 void latency_reset(Call& call);
+void role(Call& call);
 void save(Call& call);
 void sentinel(Call& call);
 void shutdown(Call& call);
@@ -205,5 +210,6 @@ void slowlog_get(Call& call);
 void slowlog_len(Call& call);
 void slowlog_reset(Call& call);
 void time(Call& call);
+void wait(Call& call);
 
 }  // namespace hybrid::server

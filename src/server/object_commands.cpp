@@ -69,6 +69,8 @@ void memory_usage(Call& call) {
   call.reply.integer(static_cast<std::int64_t>(kEntry + info.bytes + 8 * info.keys));
 }
 
+void memory_purge(Call& call) { call.ok(); }
+
 void memory_doctor(Call& call) { call.reply.verbatim("txt", "Nothing to say."); }
 
 }  // namespace hybrid::server

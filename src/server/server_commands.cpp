@@ -354,6 +354,22 @@ void function_flush(Call& call) {
 
 void function_list(Call& call) { call.reply.array(0); }
 
+void role(Call& call) {
+  call.reply.array(3);
+  call.reply.bulk("master");
+  call.reply.integer(0);  // of what would be sent to replicas
+  call.reply.array(0);
+}
+
+// At once: no replica will come.
+void wait(Call& call) {
+  integer_of(call[1]);
+  const auto timeout = parse_integer(call[2]);
+  if (!timeout) refuse("ERR timeout is not an integer or out of range");
+  if (*timeout < 0) refuse("ERR timeout is negative");
+  call.reply.integer(0);
+}
+
 void cluster(Call&) { refuse("ERR This instance has cluster support disabled"); }
 
 void sentinel(Call& call) {
