@@ -25,6 +25,12 @@ constexpr std::size_t kWatchedMax = 10'000;
 constexpr std::size_t kSubscriptionsMax = 10'000;
 constexpr std::size_t kMessageBytesMax = std::size_t{64} << 20;  // that wait for its loop
 
+// An address as Redis shows it: a unix socket's path has a port, too.
+std::string shown(const std::string& address) {
+  constexpr std::string_view kUnix = "unix:";
+  return address.starts_with(kUnix) ? address.substr(kUnix.size()) + ":0" : address;
+}
+
 }  // namespace
 
 class Client::Link final : public Subscriber, public std::enable_shared_from_this<Client::Link> {
@@ -74,8 +80,8 @@ Client::Client(net::Connection& connection, Service& service)
       link_(std::make_shared<Link>(*this)),
       info_(std::make_shared<ClientInfo>()) {
   info_->id = connection.id();
-  info_->peer = connection.peer();
-  info_->local = connection.local();
+  info_->peer = shown(connection.peer());
+  info_->local = shown(connection.local());
   info_->descriptor = connection.descriptor();
   info_->connected_at = SteadyClock::now();
   info_->last_at = info_->connected_at;

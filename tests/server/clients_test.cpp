@@ -234,6 +234,8 @@ TEST(Clients, CanBeListedAndKilled) {
   EXPECT_EQ(victim("CLIENT SETNAME victim"), "OK");
   const std::string id = victim("CLIENT ID");
   EXPECT_THAT(client("CLIENT LIST"), HasSubstr("name=victim"));
+  const std::string address = served.path() + ":0";
+  EXPECT_THAT(client("CLIENT INFO"), HasSubstr("addr=" + address + " laddr=" + address));
   EXPECT_EQ(client("CLIENT KILL ID " + id), "1");
   EXPECT_EQ(victim.reply(), "(closed)");
   EXPECT_EQ(client("CLIENT KILL ID " + client("CLIENT ID")), "0") << "not oneself, unless asked";
@@ -288,6 +290,18 @@ TEST(BadInput, EndsTheConnectionWithAReasonAndNothingElse) {
     EXPECT_EQ(client.reply(), "(closed)");
   }
   EXPECT_EQ(served.client()("PING"), "PONG");
+}
+
+TEST(BadInput, IsShownInPart) {
+  ServedStore served;
+  TestClient client = served.client();
+  const std::string x(200, 'x');
+  const std::string y(100, 'y');
+  EXPECT_EQ(client({x, y, x, x}), "ERR unknown command '" + x.substr(0, 128) +
+                                      "', with args beginning with: '" + y + "' '" +
+                                      x.substr(0, 25) + "' ");
+  EXPECT_EQ(client({"client", x}),
+            "ERR unknown subcommand '" + x.substr(0, 128) + "'. Try CLIENT HELP.");
 }
 
 TEST(BadInput, CannotAskForMoreThanAReplyMayHave) {
