@@ -61,6 +61,10 @@ void object_refcount(Call& call) {
 }
 
 void memory_usage(Call& call) {
+  for (std::size_t i = 3; i < call.size(); i += 2) {
+    if (!is(call[i], "samples") || i + 1 == call.size()) refuse_syntax();
+    if (integer_of(call[i + 1]) < 0) refuse_syntax();
+  }
   const auto found = call.keys.find(call.key(2));
   if (!found) return call.reply.null();
   // Its entry, its part of the index, and the block with four bytes a key and a header.

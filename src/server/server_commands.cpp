@@ -286,6 +286,7 @@ void save(Call& call) {
 }
 
 void bgsave(Call& call) {
+  if (call.size() > 2 || (call.size() == 2 && !is(call[1], "schedule"))) refuse_syntax();
   must(call.service.provider().flush());
   call.service.saved();
   call.reply.simple("Background saving started");
@@ -300,11 +301,17 @@ void bgrewriteaof(Call& call) {
 void lastsave(Call& call) { call.reply.integer(call.service.last_save()); }
 
 void shutdown(Call& call) {
-  for (std::size_t i = 1; i < call.size(); ++i) {
-    if (!is(call[i], "save") && !is(call[i], "nosave") && !is(call[i], "now") &&
-        !is(call[i], "force"))
+  const auto words = call.arguments.subspan(1);
+  const auto has = [&](std::string_view word) {
+    return std::ranges::any_of(words, [&](std::string_view w) { return is(w, word); });
+  };
+  for (const std::string_view word : words) {
+    if (!is(word, "save") && !is(word, "nosave") && !is(word, "now") && !is(word, "force") &&
+        !is(word, "abort"))
       refuse_syntax();
   }
+  if ((has("save") && has("nosave")) || (has("abort") && words.size() > 1)) refuse_syntax();
+  if (has("abort")) refuse("ERR No shutdown in progress.");
   call.client.quit();
   call.client.set_replies(Client::Replies::off);
   if (call.service.options().on_shutdown) call.service.options().on_shutdown();

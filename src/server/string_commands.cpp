@@ -311,13 +311,16 @@ void setbit(Call& call) {
   const BitPlace place = bit_place(call);
   if (call[3] != "0" && call[3] != "1") refuse("ERR bit is not an integer or out of range");
   Current now = current(call);
-  if (now.value.size() <= place.byte) now.value.resize(place.byte + 1, '\0');
+  const bool grows = now.value.size() <= place.byte;
+  if (grows) now.value.resize(place.byte + 1, '\0');
   auto byte = static_cast<unsigned char>(now.value[place.byte]);
   const int before = byte >> place.shift & 1;
-  byte = static_cast<unsigned char>((byte & ~(1U << place.shift)) |
-                                    (call[3] == "1" ? 1U << place.shift : 0U));
+  const int after = call[3] == "1" ? 1 : 0;
+  if (before != after) byte = static_cast<unsigned char>(byte ^ (1U << place.shift));
   now.value[place.byte] = static_cast<char>(byte);
-  if (now.object || may_write(call, call.key())) change(call, now.object, now.value, "setbit");
+  const bool changes = grows || before != after;
+  if (changes && (now.object || may_write(call, call.key())))
+    change(call, now.object, now.value, "setbit");
   call.reply.integer(before);
 }
 
