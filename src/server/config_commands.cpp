@@ -171,14 +171,13 @@ void config_set(Call& call) {
   // All or none.
   std::vector<std::pair<const Setting*, std::string>> before;
   for (std::size_t i = 2; const Setting* const setting : settings) {
-    const std::string_view name = call[i];
     const std::string_view value = call[i + 1];
     i += 2;
     if (setting->set == nullptr) continue;
     std::string old = setting->get(call);
     if (const std::string why = setting->set(call, value); !why.empty()) {
       for (const auto& [changed, was] : before | std::views::reverse) changed->set(call, was);
-      refuse_setting(name, why);
+      refuse_setting(setting->name, why);
     }
     before.emplace_back(setting, std::move(old));
   }

@@ -498,7 +498,7 @@ const Story kStories[] = {
        "ERR CONFIG SET failed (possibly related to argument 'slowlog-max-len') - argument couldn't "
        "be parsed into an integer"},
       {"CONFIG SET maxmemory 1gb SLOWLOG-log-slower-than -2",
-       "ERR CONFIG SET failed (possibly related to argument 'SLOWLOG-log-slower-than') - argument "
+       "ERR CONFIG SET failed (possibly related to argument 'slowlog-log-slower-than') - argument "
        "must be between -1 and 9223372036854775807 inclusive"},
       {"CONFIG SET hash-max-listpack-value -1",
        "ERR CONFIG SET failed (possibly related to argument 'hash-max-listpack-value') - argument "
