@@ -55,6 +55,13 @@ PlainLine parse_plain_line(std::string_view text) {
   return {.bytes = at + kLineEndBytes, .number = number};
 }
 
+// Of "$5\r\n": a length has one form, and its line ends with any two bytes.
+std::size_t length_line_bytes(std::size_t length) {
+  std::size_t bytes = 2 + kLineEndBytes;
+  for (; length >= 10; length /= 10) ++bytes;
+  return bytes;
+}
+
 // --- Inline requests
 
 std::optional<unsigned> hex_digit(char c) {
@@ -189,7 +196,7 @@ void RequestParser::begin_request() {
   line_seen_ = 0;
   arguments_left_ = 0;
   argument_bytes_.reset();
-  make_empty(places_, kArgumentsKept);
+  may_have_moved_ = false;
   make_empty(arguments_, kArgumentsKept);
   make_empty(words_, kWordBytesKept);
 }
@@ -220,6 +227,7 @@ RequestParser::Step RequestParser::parse_array(std::string_view request) {
   if (arguments_left_ == 0) {
     if (const Step step = read_count(request); step != Step::done) return step;
   }
+  may_have_moved_ = may_have_moved_ || !arguments_.empty();
   while (arguments_left_ != 0) {
     if (!argument_bytes_) {
       if (const Step step = read_argument_length(request); step != Step::done) return step;
@@ -227,22 +235,39 @@ RequestParser::Step RequestParser::parse_array(std::string_view request) {
     // Redis does not look at the two bytes behind an argument.
     const std::size_t bytes = *argument_bytes_ + kLineEndBytes;
     if (request.size() - position_ < bytes) return wait_for_argument(request);
-    places_.push_back({.offset = position_, .bytes = *argument_bytes_});
+    add_argument(request.substr(position_, *argument_bytes_));
     position_ += bytes;
     argument_bytes_.reset();
     --arguments_left_;
   }
-  arguments_.reserve(places_.size());
-  for (const Place& place : places_) {
-    arguments_.push_back(request.substr(place.offset, place.bytes));
-  }
+  if (may_have_moved_) find_arguments(request);
   return Step::done;
+}
+
+void RequestParser::add_argument(std::string_view argument) {
+  constexpr std::size_t kAtLeast = 16;
+  if (arguments_.size() == arguments_.capacity()) {
+    // As many again as have come, but no more than will.
+    const std::size_t more = std::max(arguments_.size(), kAtLeast);
+    arguments_.reserve(arguments_.size() + std::min<std::uint64_t>(more, arguments_left_));
+  }
+  arguments_.push_back(argument);
+}
+
+void RequestParser::find_arguments(std::string_view request) {
+  std::size_t at = length_line_bytes(arguments_.size());
+  for (std::string_view& argument : arguments_) {
+    at += length_line_bytes(argument.size());
+    argument = request.substr(at, argument.size());
+    at += argument.size() + kLineEndBytes;
+  }
 }
 
 RequestParser::Step RequestParser::read_count(std::string_view request) {
   const LengthLine line = take_length_line(request, "too big mbulk count string");
   if (!line.is_there) return no_line();
-  if (!line.is_number || std::cmp_greater(line.number, limits_.arguments_max)) {
+  const std::size_t count_max = limits_.request_bytes_max / sizeof(std::string_view);
+  if (!line.is_number || std::cmp_greater(line.number, count_max)) {
     return fail("invalid multibulk length");
   }
   if (line.number <= 0) return Step::empty;

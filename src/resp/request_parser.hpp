@@ -13,7 +13,8 @@
 // notices a line that is too long only if the end has not come yet, see P1.
 //   P1  The answers depend neither on how the bytes were split nor on where in memory they lie.
 //   P2  A request takes time linear in its bytes, however they were split; what is within an argument is never looked at.
-//   P3  It holds memory for arguments that have come, at most 100 bytes for each, and for none that was only announced.
+//   P3  It holds memory for arguments that have come, at most 50 bytes for each, and for none that was only announced. There are
+//       no more of them than that 16 bytes for each are within the limit of a request.
 //   P4  After an error every answer is that error.
 //   P5  No more is waited for than Limits allows: who announces more is refused at once.
 // Copies no argument, but those of inline requests; knows no command; does no input or output.
@@ -31,9 +32,8 @@ namespace hybrid::resp {
 
 // What a peer may send. Larger values let it take more memory; the defaults suffice for the largest value that hybrid keeps.
 struct Limits {
-  std::size_t arguments_max = std::size_t{1} << 20;
   std::size_t argument_bytes_max = std::size_t{17} << 20;
-  // With all that tells the arguments apart. Inline requests have the next limit only.
+  // With all that tells the arguments apart; of the memory for its arguments(), too. Inline requests have the next limit only.
   std::size_t request_bytes_max = std::size_t{64} << 20;
   // Before the end of the line; also of a line that tells a length. At least kInlineBytesMaxMin.
   std::size_t inline_bytes_max = std::size_t{64} << 10;
@@ -105,6 +105,8 @@ class RequestParser {
   Step read_count(std::string_view request);
   Step read_argument_length(std::string_view request);
   Step wait_for_argument(std::string_view request);
+  void add_argument(std::string_view argument);
+  void find_arguments(std::string_view request);
 
   // The line at position_ up to its `end`. Nothing: see no_line().
   std::optional<std::string_view> find_line(std::string_view request, char end,
@@ -113,11 +115,6 @@ class RequestParser {
   LengthLine take_length_line(std::string_view request, std::string_view too_long);
   // The line is not all there; or it never will be, and that is an error.
   Step no_line() const { return error_.empty() ? Step::incomplete : Step::error; }
-
-  struct Place {
-    std::size_t offset;
-    std::size_t bytes;
-  };
 
   Limits limits_;
   bool authenticated_ = true;
@@ -130,10 +127,10 @@ class RequestParser {
   std::uint64_t arguments_left_ = 0;  // 0 before their count was read, too
   // Of the argument at position_, once its length was read.
   std::optional<std::size_t> argument_bytes_;
-  std::vector<Place> places_;
 
-  // The answer.
+  // The answer. While the request is incomplete only the arguments' sizes are known to be right: the input may move.
   std::vector<std::string_view> arguments_;
+  bool may_have_moved_ = false;
   std::string words_;  // arguments of an inline request, without their quotes
   std::size_t consumed_ = 0;
   std::size_t wanted_ = 0;

@@ -55,23 +55,25 @@ void publish(Call& call) {
   call.reply.integer(static_cast<std::int64_t>(call.service.channels().publish(call[1], call[2])));
 }
 
-void pubsub(Call& call) {
-  Channels& channels = call.service.channels();
-  if (is(call[1], "channels") && call.size() <= 3) {
-    if (call.size() == 3) check_pattern(call[2]);
-    const auto names = channels.channels(call.size() == 3 ? call[2] : std::string_view{});
-    call.reply.array(names.size());
-    for (const std::string& name : names) call.reply.bulk(name);
-  } else if (is(call[1], "numsub")) {
-    call.reply.array(2 * (call.size() - 2));
-    for (std::size_t i = 2; i < call.size(); ++i) {
-      call.reply.bulk(call[i]);
-      call.reply.integer(static_cast<std::int64_t>(channels.subscribers(call[i])));
-    }
-  } else if (is(call[1], "numpat") && call.size() == 2) {
-    call.reply.integer(static_cast<std::int64_t>(channels.patterns()));
-  } else {
-    refuse_subcommand(call);
+void pubsub_channels(Call& call) {
+  if (call.size() > 3) refuse_subcommand(call);
+  std::optional<std::string_view> pattern;
+  if (call.size() == 3) check_pattern(pattern.emplace(call[2]));
+  const auto names = call.service.channels().channels(pattern);
+  call.reply.array(names.size());
+  for (const std::string& name : names) call.reply.bulk(name);
+}
+
+void pubsub_numpat(Call& call) {
+  call.reply.integer(static_cast<std::int64_t>(call.service.channels().patterns()));
+}
+
+void pubsub_numsub(Call& call) {
+  const Arguments names = call.arguments.subspan(2);
+  call.reply.array(2 * names.size());
+  for (const std::string_view name : names) {
+    call.reply.bulk(name);
+    call.reply.integer(static_cast<std::int64_t>(call.service.channels().subscribers(name)));
   }
 }
 

@@ -56,11 +56,11 @@ std::size_t Channels::publish(std::string_view channel, std::string_view text) {
   return count;
 }
 
-std::vector<std::string> Channels::channels(std::string_view pattern) {
+std::vector<std::string> Channels::channels(std::optional<std::string_view> pattern) {
   const MutexLock lock{mutex_};
   std::vector<std::string> names;
   for (const auto& [channel, subscribers] : by_channel_) {
-    if (pattern.empty() || glob_matches(pattern, channel)) names.push_back(channel);
+    if (!pattern || glob_matches(*pattern, channel)) names.push_back(channel);
   }
   return names;
 }

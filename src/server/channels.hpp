@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -41,8 +42,8 @@ class Channels {
   // How many it was delivered to.
   std::size_t publish(std::string_view channel, std::string_view text);
 
-  // Those that somebody has subscribed to and that match; an empty pattern matches all.
-  std::vector<std::string> channels(std::string_view pattern);
+  // Those that somebody has subscribed to, and that match; without a pattern all.
+  std::vector<std::string> channels(std::optional<std::string_view> pattern);
   std::size_t subscribers(std::string_view channel);
   std::size_t patterns();
 

@@ -28,6 +28,12 @@ constexpr std::size_t kMessageBytesMax = std::size_t{64} << 20;  // that wait fo
 // The first word of a request, or of a line of its header, of a browser; whatever follows is not for us.
 bool is_of_http(std::string_view word) { return is(word, "post") || is(word, "host:"); }
 
+// An address as Redis shows it: a unix socket's path has a port, too.
+std::string shown(const std::string& address) {
+  constexpr std::string_view kUnix = "unix:";
+  return address.starts_with(kUnix) ? address.substr(kUnix.size()) + ":0" : address;
+}
+
 }  // namespace
 
 class Client::Link final : public Subscriber, public std::enable_shared_from_this<Client::Link> {
@@ -77,8 +83,8 @@ Client::Client(net::Connection& connection, Service& service)
       link_(std::make_shared<Link>(*this)),
       info_(std::make_shared<ClientInfo>()) {
   info_->id = connection.id();
-  info_->peer = connection.peer();
-  info_->local = connection.local();
+  info_->peer = shown(connection.peer());
+  info_->local = shown(connection.local());
   info_->descriptor = connection.descriptor();
   info_->connected_at = SteadyClock::now();
   info_->last_at = info_->connected_at;
@@ -179,7 +185,7 @@ resp::RequestParser::Status Client::gather(std::string_view input, std::size_t& 
     consumed += parser_.consumed();
     if (status != Status::request) break;
     std::span<const std::string_view> arguments = parser_.arguments();
-    const Command* const command = find_command(arguments[0]);
+    const Command* const command = find_command(arguments);
     const bool is_last = parser_.is_inline() || words.size() + arguments.size() > kWordsTogether;
     if (!is_last) {
       const std::size_t first = words.size();
@@ -287,15 +293,7 @@ void Client::on_durable(std::uint64_t end, bool durable) {
 
 std::string Client::refusal(const Command* command,
                             std::span<const std::string_view> arguments) const {
-  constexpr std::size_t kShown = 128;
-  if (command == nullptr) {
-    // As Redis has it, which also shows what may be a secret to its owner only.
-    std::string text = "ERR unknown command '" + std::string{arguments[0].substr(0, kShown)} +
-                       "', with args beginning with: ";
-    for (std::size_t i = 1; i < arguments.size() && text.size() < 2 * kShown; ++i)
-      text += "'" + std::string{arguments[i].substr(0, kShown)} + "' ";
-    return text;
-  }
+  if (command == nullptr) return unknown_command(arguments);
   if (!command->takes(arguments.size()))
     return "ERR wrong number of arguments for '" + std::string{command->name} + "' command";
   if (user_ == nullptr && !command->has(kNoAuth)) return "NOAUTH Authentication required.";

@@ -23,6 +23,7 @@ enum CommandFlag : std::uint32_t {
   kPushes = 1 << 10,       // replies by messages, which CLIENT REPLY does not hold back
   kGrows = 1 << 11,        // may need more memory for sessions,
   kGrowsByName = 1 << 12,  // or does if the second key's name is the longer one
+  kContainer = 1 << 13,    // its second word says which of its subcommands is called
 };
 
 // Which arguments are keys: from `first` to `last` (from the end if negative), every `step`th. first 0: none.
@@ -30,17 +31,22 @@ struct KeySpec {
   int first = 0;
   int last = 0;
   int step = 0;
+  int count_at = 0;  // of which only COMMAND knows: as many as this argument says, behind it
 };
 
 struct Command {
-  std::string_view name;  // in lower case
+  std::string_view name;  // in lower case; a subcommand's: "client|id"
   int arity;              // with the name; negative: at least so many
   std::uint32_t flags;
   KeySpec keys;
-  void (*run)(Call& call);
+  void (*run)(Call& call);  // null: only its subcommands are called
   std::string_view group;
   std::string_view summary;
 
+  bool is_subcommand() const { return name.contains('|'); }
+  bool is_subcommand_of(const Command& container) const {
+    return is_subcommand() && name.substr(0, name.find('|')) == container.name;
+  }
   bool has(CommandFlag flag) const { return (flags & flag) != 0; }
   bool takes(std::size_t arguments) const {
     const auto count = static_cast<int>(arguments);
@@ -61,8 +67,11 @@ struct Command {
   }
 };
 
+// Subcommands among them.
 std::span<const Command> commands();
 // By its name in any case; null if there is none.
 const Command* find_command(std::string_view name);
+// Which one a request calls; null if there is none.
+const Command* find_command(std::span<const std::string_view> words);
 
 }  // namespace hybrid::server

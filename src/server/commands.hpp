@@ -94,7 +94,6 @@ void expireat(Call& call);
 void expiretime(Call& call);
 void keys(Call& call);
 void move(Call& call);
-void object(Call& call);
 void persist(Call& call);
 void pexpire(Call& call);
 void pexpireat(Call& call);
@@ -121,20 +120,24 @@ void eval(Call& call);
 void eval_ro(Call& call);
 void evalsha(Call& call);
 void evalsha_ro(Call& call);
-void script(Call& call);
+void script_exists(Call& call);
+void script_flush(Call& call);
+void script_kill(Call& call);
+void script_load(Call& call);
 
 // --- channel_commands.cpp
 void psubscribe(Call& call);
 void publish(Call& call);
-void pubsub(Call& call);
+void pubsub_channels(Call& call);
+void pubsub_numpat(Call& call);
+void pubsub_numsub(Call& call);
 void punsubscribe(Call& call);
 void subscribe(Call& call);
 void unsubscribe(Call& call);
 
 // --- connection_commands.cpp
-void acl(Call& call);
+void acl_whoami(Call& call);
 void auth(Call& call);
-void client(Call& call);
 void echo(Call& call);
 void hello(Call& call);
 void ping(Call& call);
@@ -142,25 +145,71 @@ void quit(Call& call);
 void reset(Call& call);
 void select(Call& call);
 
+// --- client_commands.cpp
+void set_client_name(Call& call, std::string_view name);  // also of HELLO; refuses what is no name
+void client_getname(Call& call);
+void client_getredir(Call& call);
+void client_id(Call& call);
+void client_info(Call& call);
+void client_kill(Call& call);
+void client_list(Call& call);
+void client_no_evict(Call& call);
+void client_reply(Call& call);
+void client_setinfo(Call& call);
+void client_setname(Call& call);
+void client_trackinginfo(Call& call);
+void client_unblock(Call& call);
+void client_unpause(Call& call);
+
+// --- command_commands.cpp
+void command(Call& call);
+void command_count(Call& call);
+void command_docs(Call& call);
+void command_getkeys(Call& call);
+void command_info(Call& call);
+void command_list(Call& call);
+void help(Call& call);
+
+// --- config_commands.cpp
+void config_get(Call& call);
+void config_resetstat(Call& call);
+void config_rewrite(Call& call);
+void config_set(Call& call);
+
+// --- debug_commands.cpp
+void debug(Call& call);
+
+// --- object_commands.cpp
+void memory_doctor(Call& call);
+void memory_purge(Call& call);
+void memory_usage(Call& call);
+void object_encoding(Call& call);
+void object_freq(Call& call);
+void object_idletime(Call& call);
+void object_refcount(Call& call);
+
 // --- server_commands.cpp
 void bgrewriteaof(Call& call);
 void bgsave(Call& call);
 void cluster(Call& call);
-void command(Call& call);
-void config(Call& call);
 void dbsize(Call& call);
-void debug(Call& call);
 void flushall(Call& call);
 void flushdb(Call& call);
-void function(Call& call);
+void function_flush(Call& call);
+void function_list(Call& call);
 void info(Call& call);
 void lastsave(Call& call);
-void latency(Call& call);
-void memory(Call& call);
+void latency_events(Call& call);
+void latency_histogram(Call& call);
+void latency_reset(Call& call);
+void role(Call& call);
 void save(Call& call);
 void sentinel(Call& call);
 void shutdown(Call& call);
-void slowlog(Call& call);
+void slowlog_get(Call& call);
+void slowlog_len(Call& call);
+void slowlog_reset(Call& call);
 void time(Call& call);
+void wait(Call& call);
 
 }  // namespace hybrid::server

@@ -53,19 +53,6 @@ void log_in(Call& call, std::string_view name, std::string_view password) {
   call.client.log_in(*user);
 }
 
-// Names are shown in a list of one line each.
-bool is_plain(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= '!' && c <= '~'; });
-}
-
-void set_name(Call& call, std::string_view name) {
-  if (!is_plain(name))
-    refuse("ERR Client names cannot contain spaces, newlines or special characters.");
-  ClientInfo& info = call.client.info();
-  const MutexLock lock{info.mutex};
-  info.name = name;
-}
-
 }  // namespace
 
 void ping(Call& call) {
@@ -82,11 +69,7 @@ void ping(Call& call) {
     call.reply.simple("PONG");
 }
 
-void acl(Call& call) {
-  if (!is(call[1], "whoami")) refuse_subcommand(call);
-  if (call.size() != 2) refuse("ERR wrong number of arguments for 'acl|whoami' command");
-  call.reply.bulk(call.client.user()->name);
-}
+void acl_whoami(Call& call) { call.reply.bulk(call.client.user()->name); }
 
 void echo(Call& call) { call.reply.bulk(call[1]); }
 
@@ -101,10 +84,7 @@ void reset(Call& call) {
 }
 
 void select(Call& call) {
-  const auto database = parse_integer(call[1]);
-  if (!database) refuse("ERR invalid DB index");
-  if (*database < 0 || *database >= kDatabases) refuse("ERR DB index is out of range");
-  call.client.select(static_cast<unsigned>(*database));
+  call.client.select(database_of(call[1]));
   call.ok();
 }
 
@@ -148,10 +128,10 @@ void hello(Call& call) {
   if (call.client.user() == nullptr) {
     refuse(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-        "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
-        "RESP protocol version at the same time");
+        "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+        "protocol version at the same time");
   }
-  if (name) set_name(call, *name);
+  if (name) set_client_name(call, *name);
   call.client.set_protocol(protocol);
   resp::ReplyWriter reply{call.client.connection().output(), protocol};
   reply.map(7);
@@ -169,196 +149,6 @@ void hello(Call& call) {
   reply.bulk("master");
   reply.bulk("modules");
   reply.array(0);
-}
-
-// --- CLIENT
-
-namespace {
-
-void client_setinfo(Call& call) {
-  if (!is_plain(call[3])) {
-    refuse("ERR " + std::string{call[2]} +
-           " cannot contain spaces, newlines or special characters.");
-  }
-  ClientInfo& info = call.client.info();
-  const MutexLock lock{info.mutex};
-  if (is(call[2], "lib-name"))
-    info.library = call[3];
-  else if (is(call[2], "lib-ver"))
-    info.library_version = call[3];
-  else
-    refuse("ERR Unrecognized option '" + std::string{call[2]} + "'");
-  call.ok();
-}
-
-void client_reply(Call& call) {
-  using enum Client::Replies;
-  if (is(call[2], "on")) {
-    call.client.set_replies(on);
-    call.ok();
-  } else if (is(call[2], "off")) {
-    call.client.set_replies(off);
-  } else if (is(call[2], "skip")) {
-    call.client.set_replies(skip_next);
-  } else {
-    refuse_syntax();
-  }
-}
-
-// Of clients, in CLIENT LIST and CLIENT KILL.
-void check_type(std::string_view type) {
-  for (const std::string_view known : {"normal", "pubsub", "master", "replica", "slave"}) {
-    if (is(type, known)) return;
-  }
-  refuse("ERR Unknown client type '" + std::string{type} + "'");
-}
-
-// Nobody is a replica.
-bool is_of_type(const ClientInfo& client, std::string_view type) {
-  const bool listens = client.channels + client.patterns > 0;
-  return is(type, listens ? "pubsub" : "normal");
-}
-
-void client_list(Call& call) {
-  std::string text;
-  if (call.size() == 2) {
-    for (const auto& client : call.service.clients()) text += describe(*client) + "\n";
-  } else if (is(call[2], "type") && call.size() == 4) {
-    check_type(call[3]);
-    for (const auto& client : call.service.clients()) {
-      if (is_of_type(*client, call[3])) text += describe(*client) + "\n";
-    }
-  } else if (is(call[2], "id") && call.size() > 3) {
-    std::set<std::uint64_t> wanted;
-    for (std::size_t i = 3; i < call.size(); ++i) {
-      const auto id = parse_integer(call[i]);
-      if (!id) refuse("ERR Invalid client ID");
-      wanted.insert(static_cast<std::uint64_t>(*id));
-    }
-    for (const auto& client : call.service.clients()) {
-      if (wanted.contains(client->id)) text += describe(*client) + "\n";
-    }
-  } else {
-    refuse_syntax();
-  }
-  call.reply.verbatim("txt", text);
-}
-
-void client_kill(Call& call) {
-  if (call.client.user()->read_only)
-    refuse("NOPERM this user has no permissions to run the 'client|kill' command");
-  const bool by_address = call.size() == 3;
-  bool skip_me = true;
-  std::optional<std::uint64_t> id;
-  std::optional<std::string_view> address;
-  std::optional<std::string_view> local;
-  std::optional<std::string_view> user;
-  std::optional<std::string_view> type;
-  if (by_address) {
-    address = call[2];
-    skip_me = false;
-  } else {
-    if (call.size() % 2 != 0) refuse_syntax();
-    for (std::size_t i = 2; i < call.size(); i += 2) {
-      const std::string_view value = call[i + 1];
-      if (is(call[i], "id")) {
-        const auto number = parse_integer(value);
-        if (!number || *number <= 0) refuse("ERR client-id should be greater than 0");
-        id = static_cast<std::uint64_t>(*number);
-      } else if (is(call[i], "addr")) {
-        address = value;
-      } else if (is(call[i], "laddr")) {
-        local = value;
-      } else if (is(call[i], "user")) {
-        if (call.service.users().find(value) == nullptr)
-          refuse("ERR No such user '" + std::string{value} + "'");
-        user = value;
-      } else if (is(call[i], "type")) {
-        check_type(value);
-        type = value;
-      } else if (is(call[i], "skipme") && (is(value, "yes") || is(value, "no"))) {
-        skip_me = is(value, "yes");
-      } else {
-        refuse_syntax();
-      }
-    }
-  }
-  std::int64_t killed = 0;
-  for (const auto& other : call.service.clients()) {
-    const bool is_me = other->id == call.client.info().id;
-    if ((is_me && skip_me) || (id && *id != other->id) || (address && *address != other->peer) ||
-        (local && *local != other->local) || (type && !is_of_type(*other, *type)))
-      continue;
-    if (user) {
-      const MutexLock lock{other->mutex};
-      if (other->user != *user) continue;
-    }
-    ++killed;
-    if (is_me) {
-      call.client.quit();
-    } else if (const auto connection = other->connection.lock()) {
-      connection->post([](net::Connection& c) { c.close(); });
-    }
-  }
-  if (!by_address) return call.reply.integer(killed);
-  if (killed == 0) refuse("ERR No such client");
-  call.ok();
-}
-
-constexpr std::string_view kClient = "client|";
-
-struct Subcommand {
-  const char* full_name;      // as CLIENT LIST shows it
-  std::size_t arguments_min;  // with both names
-  std::size_t arguments_max;
-  void (*run)(Call& call);
-};
-
-constexpr std::size_t kMany = 1 << 20;
-
-const Subcommand kClientSubcommands[] = {
-    {"client|getname", 2, 2,
-     [](Call& call) {
-       ClientInfo& info = call.client.info();
-       const MutexLock lock{info.mutex};
-       if (info.name.empty())
-         call.reply.null();
-       else
-         call.reply.bulk(info.name);
-     }},
-    {"client|id", 2, 2,
-     [](Call& call) { call.reply.integer(static_cast<std::int64_t>(call.client.info().id)); }},
-    {"client|info", 2, 2,
-     [](Call& call) { call.reply.verbatim("txt", describe(call.client.info()) + "\n"); }},
-    {"client|kill", 3, kMany, client_kill},
-    {"client|list", 2, kMany, client_list},
-    {"client|no-evict", 3, 3,
-     [](Call& call) {
-       if (!is(call[2], "on") && !is(call[2], "off")) refuse_syntax();
-       call.ok();
-     }},
-    {"client|reply", 3, 3, client_reply},
-    {"client|setinfo", 4, 4, client_setinfo},
-    {"client|setname", 3, 3,
-     [](Call& call) {
-       set_name(call, call[2]);
-       call.ok();
-     }},
-    {"client|unpause", 2, 2, [](Call& call) { call.ok(); }},
-};
-
-}  // namespace
-
-void client(Call& call) {
-  for (const Subcommand& subcommand : kClientSubcommands) {
-    const std::string_view full_name = subcommand.full_name;
-    if (!is(call[1], full_name.substr(kClient.size()))) continue;
-    call.client.info().last_command.store(subcommand.full_name, std::memory_order_relaxed);
-    if (call.size() < subcommand.arguments_min || call.size() > subcommand.arguments_max)
-      refuse("ERR wrong number of arguments for '" + std::string{full_name} + "' command");
-    return subcommand.run(call);
-  }
-  refuse_subcommand(call);
 }
 
 }  // namespace hybrid::server

@@ -41,6 +41,10 @@ std::int64_t set_pairs(Call& call) {
   return made;
 }
 
+bool ends_with_digit(std::string_view text) {
+  return !text.empty() && text.back() >= '0' && text.back() <= '9';
+}
+
 void reply_fields(Call& call, bool fields, bool values) {
   const auto object = hash_of(call);
   const auto all = object ? object->fields() : std::vector<std::pair<std::string, std::string>>{};
@@ -78,8 +82,9 @@ void hget(Call& call) {
   const auto object = call.keys.find(call.key());
   Text value;
   const bool found = object && object->get(call[2], value);
-  // A key of another type has no fields with values.
-  if (object && (!found || value.view().empty()) && object->type() != Type::hash) refuse_type();
+  // A key of another type has no fields with values, but a list, whose elements go by integers.
+  const bool is_surely_hash = found && !value.view().empty() && !ends_with_digit(call[2]);
+  if (object && !is_surely_hash && object->type() != Type::hash) refuse_type();
   if (!found) return call.reply.null();
   call.reply.bulk(value.view());
 }
@@ -207,10 +212,11 @@ void hrandfield(Call& call) {
 }
 
 void hscan(Call& call) {
-  const ScanOptions options = parse_scan(call, 2, 3);
+  parse_cursor(call[2]);  // all come at once, wherever it is
   const auto object = hash_of(call);
   std::vector<std::pair<std::string, std::string>> found;
   if (object) {
+    const ScanOptions options = parse_scan_options(call, 3);
     for (auto& entry : object->fields()) {
       if (options.matches(entry.first)) found.push_back(std::move(entry));
     }

@@ -8,7 +8,6 @@
 #include "server/dump.hpp"
 #include "server/glob.hpp"
 #include "server/lifetime.hpp"
-#include "server/numbers.hpp"
 #include "server/random.hpp"
 #include "server/scanning.hpp"
 #include "server/writing.hpp"
@@ -30,7 +29,6 @@ void expire_at(Call& call, std::int64_t unit, bool absolute) {
   const auto invalid = [&] {
     refuse("ERR invalid expire time in '" + std::string{call.command.name} + "' command");
   };
-  std::int64_t time = integer_of(call[2]);
   bool nx = false;
   bool xx = false;
   bool gt = false;
@@ -50,6 +48,7 @@ void expire_at(Call& call, std::int64_t unit, bool absolute) {
   if (nx && (xx || gt || lt))
     refuse("ERR NX and XX, GT or LT options at the same time are not compatible");
   if (gt && lt) refuse("ERR GT and LT options at the same time are not compatible");
+  std::int64_t time = integer_of(call[2]);
   if (__builtin_mul_overflow(time, unit, &time)) invalid();
   if (!absolute && __builtin_add_overflow(time, now_ms(), &time)) invalid();
   if (time > kDeadlineMax) invalid();
@@ -160,12 +159,6 @@ void rename(Call& call) { rename_key(call, false); }
 void renamenx(Call& call) { rename_key(call, true); }
 
 namespace {
-
-unsigned database_of(std::string_view text) {
-  const std::int64_t database = integer_of(text);
-  if (database < 0 || database >= kDatabases) refuse("ERR DB index is out of range");
-  return static_cast<unsigned>(database);
-}
 
 // All of `object` but its name, under another key, which is replaced.
 void put_copy(Call& call, const Object& object, const Key& to) {
@@ -326,14 +319,13 @@ void restore(Call& call) {
 }
 
 void scan(Call& call) {
-  const ScanOptions options = parse_scan(call, 1, 2);
+  const std::uint64_t cursor = parse_cursor(call[1]);
+  const ScanOptions options = parse_scan_options(call, 2);
   std::vector<std::string> names;
   const std::uint64_t next = call.keys.scan(
-      call.client.database(), options.cursor, options.count,
-      [&](const Served& served, const Object&) {
-        const bool wanted = options.matches(served.name) &&
-                            (options.type.empty() || options.type == to_string(served.type));
-        if (wanted) names.push_back(served.name);
+      call.client.database(), cursor, options.count, [&](const Served& served, const Object&) {
+        const bool is_of_type = !options.type || is(*options.type, to_string(served.type));
+        if (is_of_type && options.matches(served.name)) names.push_back(served.name);
       });
   call.reply.array(2);
   call.reply.bulk(std::to_string(next));
@@ -370,53 +362,6 @@ void randomkey(Call& call) {
   }
   if (names.empty()) return call.reply.null();
   call.reply.bulk(pick(names, this_threads_random()));
-}
-
-void object(Call& call) {
-  if (is(call[1], "help")) {
-    call.reply.array(1);
-    return call.reply.simple("OBJECT ENCODING|REFCOUNT|IDLETIME|FREQ <key>");
-  }
-  if (call.size() != 3) {
-    refuse("ERR Unknown subcommand or wrong number of arguments for '" + std::string{call[1]} +
-           "'. Try OBJECT HELP.");
-  }
-  const auto found = call.keys.find(call.key(2));
-  if (!found) return call.reply.null();
-  if (is(call[1], "refcount")) return call.reply.integer(1);
-  if (is(call[1], "idletime")) {
-    const auto last = found->info().last_access.time_since_epoch().count();
-    return call.reply.integer(std::max<std::int64_t>(now_ms() - last, 0) / 1000);
-  }
-  if (is(call[1], "freq"))
-    refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked.");
-  if (!is(call[1], "encoding")) {
-    refuse("ERR Unknown subcommand or wrong number of arguments for '" + std::string{call[1]} +
-           "'. Try OBJECT HELP.");
-  }
-  // By the sizes at which Redis changes them, since tools ask for it; here all are packed blocks.
-  constexpr std::size_t kEmbedded = 44;
-  const EncodingLimits& limits = call.service.encoding_limits();
-  if (found->type() == Type::string) {
-    std::string value;
-    found->get_unnamed(value);
-    if (parse_integer(value)) return call.reply.bulk("int");
-    return call.reply.bulk(value.size() <= kEmbedded ? "embstr" : "raw");
-  }
-  if (found->type() == Type::list) return call.reply.bulk("quicklist");
-  const auto fields = found->fields();
-  if (found->type() == Type::set) {
-    const bool integers = std::ranges::all_of(
-        fields, [](const auto& field) { return parse_integer(field.first).has_value(); });
-    return call.reply.bulk(integers && fields.size() <= limits.set_integers ? "intset"
-                                                                            : "hashtable");
-  }
-  const std::uint64_t longest = limits.hash_value;
-  const bool small =
-      fields.size() <= limits.hash_entries && std::ranges::all_of(fields, [&](const auto& field) {
-        return field.first.size() <= longest && field.second.size() <= longest;
-      });
-  call.reply.bulk(small ? "listpack" : "hashtable");
 }
 
 }  // namespace hybrid::server

@@ -34,10 +34,14 @@ bool LifetimeOption::take(const Call& call, std::size_t& i) {
   const std::string_view option = call[i];
   const bool seconds = is(option, "ex") || is(option, "exat");
   const bool milliseconds = is(option, "px") || is(option, "pxat");
-  if (is_given_ || !(seconds || milliseconds) || i + 1 == call.size()) return false;
+  if (!(seconds || milliseconds) || i + 1 == call.size()) return false;
+  const std::int64_t unit = seconds ? 1000 : 1;
+  const bool is_absolute = option.size() == 4;
+  const bool is_another = unit != unit_ || is_absolute != is_absolute_;
+  if (is_given_ && is_another) return false;
   is_given_ = true;
-  unit_ = seconds ? 1000 : 1;
-  is_absolute_ = option.size() == 4;
+  unit_ = unit;
+  is_absolute_ = is_absolute;
   number_ = call[++i];
   return true;
 }

@@ -18,7 +18,7 @@ inline constexpr std::int64_t kDeadlineMax = 253'402'300'799'999;
 // EX, PX, EXAT or PXAT with its number.
 class LifetimeOption {
  public:
-  // Whether the argument at `i` is one of them, the first; then `i` is moved to its number.
+  // Whether the argument at `i` is one of them, the first or the same as before; then `i` is moved to its number.
   bool take(const Call& call, std::size_t& i);
   bool is_given() const { return is_given_; }
   // Refuses a number that is none, or not positive.

@@ -332,6 +332,11 @@ constexpr NamedFunction kFunctions[] = {
 void push_msgpack_library(lua_State* lua) {
   lua_newtable(lua);
   set_functions(lua, kFunctions);
+  // As which Redis has it.
+  push_text(lua, "cmsgpack");
+  lua_setfield(lua, -2, "_NAME");
+  push_text(lua, "lua-cmsgpack 0.4.0");
+  lua_setfield(lua, -2, "_VERSION");
 }
 
 }  // namespace hybrid::server

@@ -1,7 +1,10 @@
 #include "server/scanning.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
 
 #include "server/glob.hpp"
 #include "server/random.hpp"
@@ -15,7 +18,7 @@ std::mt19937_64& this_threads_random() {
 }
 
 bool ScanOptions::matches(std::string_view name) const {
-  return pattern.empty() || pattern == "*" || glob_matches(pattern, name);
+  return pattern == "*" || glob_matches(pattern, name);
 }
 
 void check_pattern(std::string_view pattern) {
@@ -23,13 +26,21 @@ void check_pattern(std::string_view pattern) {
   if (pattern.size() > kBytesMax) refuse("ERR the pattern is longer than 4 KiB");
 }
 
-ScanOptions parse_scan(const Call& call, std::size_t cursor, std::size_t options) {
+// As Redis reads it, to which nothing is 0, and -1 the last place.
+std::uint64_t parse_cursor(std::string_view text) {
+  const std::string terminated{text};
+  char* end = nullptr;
+  errno = 0;
+  const std::uint64_t cursor = std::strtoull(terminated.c_str(), &end, 10);
+  const bool has_space = std::isspace(static_cast<unsigned char>(terminated[0])) != 0;
+  if (has_space || *end != '\0' || errno == ERANGE) refuse("ERR invalid cursor");
+  return cursor;
+}
+
+ScanOptions parse_scan_options(const Call& call, std::size_t first) {
   constexpr std::size_t kCountMax = 1'000'000;
   ScanOptions parsed;
-  const std::string_view text = call[cursor];
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed.cursor);
-  if (error != std::errc{} || end != text.data() + text.size()) refuse("ERR invalid cursor");
-  for (std::size_t i = options; i < call.size(); i += 2) {
+  for (std::size_t i = first; i < call.size(); i += 2) {
     if (i + 1 == call.size()) refuse_syntax();
     const std::string_view value = call[i + 1];
     if (is(call[i], "count")) {

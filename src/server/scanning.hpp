@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "server/call.hpp"
@@ -10,10 +11,9 @@
 namespace hybrid::server {
 
 struct ScanOptions {
-  std::uint64_t cursor = 0;
   std::size_t count = 10;
-  std::string_view pattern;  // none: all
-  std::string_view type;     // none: all
+  std::string_view pattern = "*";
+  std::optional<std::string_view> type{};  // none: all
 
   bool matches(std::string_view name) const;
 };
@@ -21,8 +21,9 @@ struct ScanOptions {
 // Refuses a pattern that would take long to match.
 void check_pattern(std::string_view pattern);
 
-// The cursor is at `cursor`, options begin at `options`. TYPE is known to SCAN only.
-ScanOptions parse_scan(const Call& call, std::size_t cursor, std::size_t options);
+std::uint64_t parse_cursor(std::string_view text);
+// From the argument `first` on. TYPE is known to SCAN only.
+ScanOptions parse_scan_options(const Call& call, std::size_t first);
 
 // Refuses a reply of more elements than anybody wants.
 void check_reply_size(std::uint64_t elements);

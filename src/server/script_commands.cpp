@@ -9,7 +9,6 @@
 #include "base/digest.hpp"
 #include "server/commands.hpp"
 #include "server/lua_state.hpp"
-#include "server/numbers.hpp"
 #include "server/scripts.hpp"
 #include "server/transaction.hpp"
 
@@ -70,7 +69,7 @@ class ScriptCaller final : public LuaState::Caller {
 
   void call(std::span<const std::string_view> arguments, int protocol,
             std::string& reply) override {
-    const Command* const command = find_command(arguments[0]);
+    const Command* const command = find_command(arguments);
     if (const char* const why = refusal(command, arguments)) {
       resp::ReplyWriter{reply, protocol}.error(why);
       return;
@@ -86,7 +85,7 @@ class ScriptCaller final : public LuaState::Caller {
   }
 
   std::optional<bool> may_call(std::span<const std::string_view> arguments) override {
-    const Command* const command = find_command(arguments[0]);
+    const Command* const command = find_command(arguments);
     if (command == nullptr) return std::nullopt;
     return is_allowed(*command);
   }
@@ -154,36 +153,29 @@ Scripts::Ref add_script(Call& call, std::string_view text) {
   return script;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower{text};
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
+constexpr std::size_t kShaDigits = 40;
+
+[[noreturn]] void refuse_script() { refuse("NOSCRIPT No matching script. Please use EVAL."); }
 
 enum class Named : bool { by_text, by_sha };
 
 Scripts::Ref find_script(Call& call, Named named) {
-  constexpr std::size_t kShaDigits = 40;
   if (named == Named::by_text) {
     auto script = call.service.scripts().find(sha1_hex(call[1]));
     return script != nullptr ? script : add_script(call, call[1]);
   }
-  Scripts::Ref script;
-  if (call[1].size() == kShaDigits) script = call.service.scripts().find(lower_case(call[1]));
-  if (script == nullptr) refuse("NOSCRIPT No matching script. Please use EVAL.");
+  auto script = call.service.scripts().find(lower_case(call[1]));
+  if (script == nullptr) refuse_script();
   return script;
 }
 
 void run_script(Call& call, Named named, bool only_reads) {
-  const auto count = parse_integer(call[2]);
-  if (!count) refuse("ERR value is not an integer or out of range");
+  if (named == Named::by_sha && call[1].size() != kShaDigits) refuse_script();
+  const std::int64_t count = integer_of(call[2]);
   const Arguments rest = call.arguments.subspan(3);
-  if (*count > static_cast<std::int64_t>(rest.size()))
-    refuse("ERR Number of keys can't be greater than number of args");
-  if (*count < 0) refuse("ERR Number of keys can't be negative");
-  const auto keys = static_cast<std::size_t>(*count);
+  if (count > std::ssize(rest)) refuse("ERR Number of keys can't be greater than number of args");
+  if (count < 0) refuse("ERR Number of keys can't be negative");
+  const auto keys = static_cast<std::size_t>(count);
 
   const Scripts::Ref script = find_script(call, named);
   if (only_reads && script->has_flags && !script->only_reads)
@@ -213,8 +205,6 @@ void eval_ro(Call& call) { run_script(call, Named::by_text, true); }
 void evalsha(Call& call) { run_script(call, Named::by_sha, false); }
 void evalsha_ro(Call& call) { run_script(call, Named::by_sha, true); }
 
-namespace {
-
 void script_load(Call& call) { call.reply.bulk(add_script(call, call[2])->sha); }
 
 void script_exists(Call& call) {
@@ -240,38 +230,6 @@ void script_kill(Call& call) {
           "can either wait the script termination or kill the server in a hard way using the "
           "SHUTDOWN NOSAVE command.");
   }
-}
-
-struct Subcommand {
-  std::string_view name;
-  std::size_t arguments_min;  // with both names
-  std::size_t arguments_max;
-  bool for_readers;  // also for users that may only read
-  void (*run)(Call& call);
-};
-
-constexpr std::size_t kMany = std::size_t{1} << 20;
-
-constexpr Subcommand kSubcommands[] = {{"exists", 3, kMany, true, script_exists},
-                                       {"flush", 2, kMany, false, script_flush},
-                                       {"kill", 2, 2, false, script_kill},
-                                       {"load", 3, 3, false, script_load}};
-
-}  // namespace
-
-void script(Call& call) {
-  for (const Subcommand& subcommand : kSubcommands) {
-    if (!is(call[1], subcommand.name)) continue;
-    const std::string name = "'script|" + std::string{subcommand.name} + "' command";
-    if (call.size() < subcommand.arguments_min || call.size() > subcommand.arguments_max)
-      refuse("ERR wrong number of arguments for " + name);
-    if (call.client.user()->read_only && !subcommand.for_readers)
-      refuse("NOPERM this user has no permissions to run the " + name);
-    return subcommand.run(call);
-  }
-  constexpr std::size_t kShown = 128;
-  refuse("ERR unknown subcommand '" + std::string{call[1].substr(0, kShown)} +
-         "'. Try SCRIPT HELP.");
 }
 
 }  // namespace hybrid::server

@@ -12,6 +12,7 @@
 #include "server/client_list.hpp"
 #include "server/commands.hpp"
 #include "server/lifetime.hpp"
+#include "server/numbers.hpp"
 #include "server/writing.hpp"
 
 namespace hybrid::server {
@@ -242,64 +243,6 @@ constexpr InfoSection kInfoSections[] = {
     {"keyspace", info_keyspace},
 };
 
-// --- COMMAND
-
-void reply_command(Call& call, const Command& command) {
-  call.reply.array(10);
-  call.reply.bulk(command.name);
-  call.reply.integer(command.arity);
-  std::vector<std::string_view> flags;
-  if (command.has(kWrite)) flags.push_back("write");
-  if (command.has(kRead)) flags.push_back("readonly");
-  if (command.has(kGrows)) flags.push_back("denyoom");
-  if (command.has(kFast)) flags.push_back("fast");
-  if (command.has(kAdmin)) flags.push_back("admin");
-  if (command.has(kNoAuth)) flags.push_back("no_auth");
-  if (command.has(kNotInScript)) flags.push_back("noscript");
-  call.reply.set(flags.size());
-  for (const std::string_view flag : flags) call.reply.simple(flag);
-  call.reply.integer(command.keys.first);
-  call.reply.integer(command.keys.last);
-  call.reply.integer(command.keys.step);
-  call.reply.set(0);    // ACL categories
-  call.reply.array(0);  // tips
-  call.reply.array(0);  // key specifications
-  call.reply.array(0);  // subcommands
-}
-
-void reply_docs(Call& call, const Command& command) {
-  call.reply.bulk(command.name);
-  call.reply.map(3);
-  call.reply.bulk("summary");
-  call.reply.bulk(command.summary);
-  call.reply.bulk("since");
-  call.reply.bulk("1.0.0");
-  call.reply.bulk("group");
-  call.reply.bulk(command.group);
-}
-
-std::vector<const Command*> named_commands(Call& call) {
-  std::vector<const Command*> named;
-  for (std::size_t i = 2; i < call.size(); ++i) named.push_back(find_command(call[i]));
-  if (call.size() == 2) {
-    for (const Command& command : commands()) named.push_back(&command);
-  }
-  return named;
-}
-
-void command_getkeys(Call& call) {
-  if (call.size() < 3) refuse("ERR Unknown subcommand or wrong number of arguments");
-  const Command* const command = find_command(call[2]);
-  if (command == nullptr) refuse("ERR Invalid command specified");
-  const std::size_t arguments = call.size() - 2;
-  if (!command->takes(arguments)) refuse("ERR Invalid number of arguments specified for command");
-  std::vector<std::string_view> keys;
-  command->for_each_key(arguments, [&](std::size_t i) { keys.push_back(call[2 + i]); });
-  if (keys.empty()) refuse("ERR The command has no key arguments");
-  call.reply.array(keys.size());
-  for (const std::string_view key : keys) call.reply.bulk(key);
-}
-
 void flush(Call& call, std::optional<unsigned> database) {
   const bool has_mode = call.size() == 2 && (is(call[1], "async") || is(call[1], "sync"));
   if (call.size() > 1 && !has_mode) refuse_syntax();
@@ -331,36 +274,6 @@ void info(Call& call) {
   call.reply.verbatim("txt", text);
 }
 
-void command(Call& call) {
-  if (call.size() == 1) {
-    call.reply.array(commands().size());
-    for (const Command& command : commands()) reply_command(call, command);
-  } else if (is(call[1], "count") && call.size() == 2) {
-    call.reply.integer(static_cast<std::int64_t>(commands().size()));
-  } else if (is(call[1], "list") && call.size() == 2) {
-    call.reply.array(commands().size());
-    for (const Command& command : commands()) call.reply.bulk(command.name);
-  } else if (is(call[1], "info")) {
-    const auto named = named_commands(call);
-    call.reply.array(named.size());
-    for (const Command* const command : named) {
-      if (command != nullptr)
-        reply_command(call, *command);
-      else
-        call.reply.null_array();
-    }
-  } else if (is(call[1], "docs")) {
-    auto named = named_commands(call);
-    std::erase(named, nullptr);
-    call.reply.map(named.size());
-    for (const Command* const command : named) reply_docs(call, *command);
-  } else if (is(call[1], "getkeys")) {
-    command_getkeys(call);
-  } else {
-    refuse_subcommand(call);
-  }
-}
-
 void time(Call& call) {
   using namespace std::chrono;
   const auto us = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
@@ -383,6 +296,7 @@ void save(Call& call) {
 }
 
 void bgsave(Call& call) {
+  if (call.size() > 2 || (call.size() == 2 && !is(call[1], "schedule"))) refuse_syntax();
   must(call.service.provider().flush());
   call.service.saved();
   call.reply.simple("Background saving started");
@@ -397,44 +311,39 @@ void bgrewriteaof(Call& call) {
 void lastsave(Call& call) { call.reply.integer(call.service.last_save()); }
 
 void shutdown(Call& call) {
-  for (std::size_t i = 1; i < call.size(); ++i) {
-    if (!is(call[i], "save") && !is(call[i], "nosave") && !is(call[i], "now") &&
-        !is(call[i], "force"))
+  const auto words = call.arguments.subspan(1);
+  const auto has = [&](std::string_view word) {
+    return std::ranges::any_of(words, [&](std::string_view w) { return is(w, word); });
+  };
+  for (const std::string_view word : words) {
+    if (!is(word, "save") && !is(word, "nosave") && !is(word, "now") && !is(word, "force") &&
+        !is(word, "abort"))
       refuse_syntax();
   }
+  if ((has("save") && has("nosave")) || (has("abort") && words.size() > 1)) refuse_syntax();
+  if (has("abort")) refuse("ERR No shutdown in progress.");
   call.client.quit();
   call.client.set_replies(Client::Replies::off);
   if (call.service.options().on_shutdown) call.service.options().on_shutdown();
 }
 
-void memory(Call& call) {
-  if (is(call[1], "usage") && call.size() >= 3) {
-    const auto found = call.keys.find(call.key(2));
-    if (!found) return call.reply.null();
-    // Its entry, its part of the index, and the block with four bytes a key and a header.
-    constexpr std::size_t kEntry = 64 + 32 + 20 + 16;
-    const SessionInfo info = found->info();
-    return call.reply.integer(static_cast<std::int64_t>(kEntry + info.bytes + 8 * info.keys));
-  }
-  if (is(call[1], "doctor")) return call.reply.verbatim("txt", "Nothing to say.");
-  refuse_subcommand(call);
+void slowlog_len(Call& call) {
+  call.reply.integer(static_cast<std::int64_t>(call.service.slow_log().size()));
+}
+
+void slowlog_reset(Call& call) {
+  call.service.slow_log().clear();
+  call.ok();
 }
 
 // Redis's format; see SlowLog for what is said of arguments.
-void slowlog(Call& call) {
+void slowlog_get(Call& call) {
   constexpr std::int64_t kByDefault = 10;
-  SlowLog& log = call.service.slow_log();
-  if (is(call[1], "len") && call.size() == 2)
-    return call.reply.integer(static_cast<std::int64_t>(log.size()));
-  if (is(call[1], "reset") && call.size() == 2) {
-    log.clear();
-    return call.ok();
-  }
-  if (!is(call[1], "get") || call.size() > 3) refuse_subcommand(call);
-  const std::int64_t count = call.size() == 3 ? integer_of(call[2]) : kByDefault;
-  if (count < -1) refuse("ERR count should be greater than or equal to -1");
-  const auto entries =
-      log.youngest(count == -1 ? SlowLog::kEntriesMax : static_cast<std::size_t>(count));
+  if (call.size() > 3) refuse_subcommand(call);
+  const auto count = call.size() == 3 ? parse_integer(call[2]) : kByDefault;
+  if (!count || *count < -1) refuse("ERR count should be greater than or equal to -1");
+  const auto entries = call.service.slow_log().youngest(
+      *count == -1 ? SlowLog::kEntriesMax : static_cast<std::size_t>(*count));
   call.reply.array(entries.size());
   for (const SlowLog::Entry& entry : entries) {
     call.reply.array(6);
@@ -448,18 +357,34 @@ void slowlog(Call& call) {
   }
 }
 
-void latency(Call& call) {
-  if (is(call[1], "latest") || is(call[1], "history")) return call.reply.array(0);
-  if (is(call[1], "reset")) return call.reply.integer(0);
-  if (is(call[1], "histogram")) return call.reply.map(0);
-  refuse_subcommand(call);
-}
+void latency_events(Call& call) { call.reply.array(0); }
+void latency_histogram(Call& call) { call.reply.map(0); }
+void latency_reset(Call& call) { call.reply.integer(0); }
 
 // Scripts are all there is; tools that clear everything clear functions, too.
-void function(Call& call) {
-  if (is(call[1], "flush") && call.size() <= 3) return call.ok();
-  if (is(call[1], "list")) return call.reply.array(0);
-  refuse_subcommand(call);
+void function_flush(Call& call) {
+  if (call.size() > 3) refuse_subcommand(call);
+  if (call.size() == 3 && !is(call[2], "async") && !is(call[2], "sync"))
+    refuse("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+  call.ok();
+}
+
+void function_list(Call& call) { call.reply.array(0); }
+
+void role(Call& call) {
+  call.reply.array(3);
+  call.reply.bulk("master");
+  call.reply.integer(0);  // of what would be sent to replicas
+  call.reply.array(0);
+}
+
+// At once: no replica will come.
+void wait(Call& call) {
+  integer_of(call[1]);
+  const auto timeout = parse_integer(call[2]);
+  if (!timeout) refuse("ERR timeout is not an integer or out of range");
+  if (*timeout < 0) refuse("ERR timeout is negative");
+  call.reply.integer(0);
 }
 
 void cluster(Call&) { refuse("ERR This instance has cluster support disabled"); }

@@ -66,7 +66,7 @@ struct ServiceCounters {
 
 // From what sizes on OBJECT ENCODING says that a key is kept otherwise: here all are kept alike, but tools and tests ask.
 struct EncodingLimits {
-  std::atomic<std::uint64_t> hash_entries{128};
+  std::atomic<std::uint64_t> hash_entries{512};
   std::atomic<std::uint64_t> hash_value{64};
   std::atomic<std::uint64_t> set_integers{512};
 };

@@ -219,10 +219,11 @@ void scard(Call& call) {
 }
 
 void sscan(Call& call) {
-  const ScanOptions options = parse_scan(call, 2, 3);
+  parse_cursor(call[2]);  // all come at once, wherever it is
   const auto object = set_of(call);
   std::vector<std::string> found;
   if (object) {
+    const ScanOptions options = parse_scan_options(call, 3);
     for (auto& [member, nothing] : object->fields()) {
       if (options.matches(member)) found.push_back(std::move(member));
     }

@@ -38,6 +38,9 @@ void store(Call& call, const Key& key, const std::optional<Object>& object, std:
     call.keys.write(key, Type::string, object, changes);
   }
   call.notify('$', "set", key);
+  // Within EXEC and scripts, where none expires, it would live on.
+  const bool is_past = deadline && deadline->time_since_epoch().count() <= now_ms();
+  if (is_past && call.keys.transaction() != nullptr) call.keys.remove(key);
 }
 
 // Changes the value and leaves its deadline.
@@ -178,14 +181,14 @@ void getex(Call& call) {
   LifetimeOption lifetime;
   bool persists = false;
   for (std::size_t i = 2; i < call.size(); ++i) {
-    if (is(call[i], "persist") && !lifetime.is_given() && !persists)
+    if (is(call[i], "persist") && !lifetime.is_given())
       persists = true;
     else if (persists || !lifetime.take(call, i))
       refuse_syntax();
   }
-  const auto deadline = lifetime.deadline(call);
   const Current now = current(call);
   if (!now.object) return call.reply.null();
+  const auto deadline = lifetime.deadline(call);
   if (deadline) {
     set_deadline(call, call.key(), *now.object, *deadline, "expire");
   } else if (persists && now.object->deadline()) {
@@ -308,13 +311,16 @@ void setbit(Call& call) {
   const BitPlace place = bit_place(call);
   if (call[3] != "0" && call[3] != "1") refuse("ERR bit is not an integer or out of range");
   Current now = current(call);
-  if (now.value.size() <= place.byte) now.value.resize(place.byte + 1, '\0');
+  const bool grows = now.value.size() <= place.byte;
+  if (grows) now.value.resize(place.byte + 1, '\0');
   auto byte = static_cast<unsigned char>(now.value[place.byte]);
   const int before = byte >> place.shift & 1;
-  byte = static_cast<unsigned char>((byte & ~(1U << place.shift)) |
-                                    (call[3] == "1" ? 1U << place.shift : 0U));
+  const int after = call[3] == "1" ? 1 : 0;
+  if (before != after) byte = static_cast<unsigned char>(byte ^ (1U << place.shift));
   now.value[place.byte] = static_cast<char>(byte);
-  if (now.object || may_write(call, call.key())) change(call, now.object, now.value, "setbit");
+  const bool changes = grows || before != after;
+  if (changes && (now.object || may_write(call, call.key())))
+    change(call, now.object, now.value, "setbit");
   call.reply.integer(before);
 }
 

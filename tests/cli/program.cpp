@@ -116,6 +116,8 @@ void make_sample_store(const std::string& directory) {
   guest.set("user", "bob").value();
   store->destroy(kBob).value();
   auto bob = store->init(kBob).value();
+  // So that what follows is in another frame, however busy the machine.
+  store->flush().value();
   ada.update([](Session& view) {
        view.set("password", kSecret).value();
        view.set("user", "Ada").value();

@@ -32,10 +32,8 @@ class Peer {
   explicit Peer(std::uint8_t flags) {
     parser_.set_authenticated((flags & 1) == 0);
     if ((flags & 2) != 0) {
-      parser_.set_limits({.arguments_max = 20,
-                          .argument_bytes_max = 200,
-                          .request_bytes_max = 500,
-                          .inline_bytes_max = 64});
+      parser_.set_limits(
+          {.argument_bytes_max = 200, .request_bytes_max = 500, .inline_bytes_max = 64});
     }
   }
 

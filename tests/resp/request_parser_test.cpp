@@ -244,7 +244,7 @@ TEST(Errors, SayWhatRedisSays) {
       {"a count of minus zero", "*-0\r\n", "invalid multibulk length"},
       {"a count of minus", "*-\r\n", "invalid multibulk length"},
       {"a count in two parts", "*1\n1\r\n", "invalid multibulk length"},
-      {"a count above the limit", "*1048577\r\n", "invalid multibulk length"},
+      {"a count above the limit", "*4194305\r\n", "invalid multibulk length"},
       {"a count above 2^31", "*2147483648\r\n", "invalid multibulk length"},
       {"a count above 2^63", "*9223372036854775808\r\n", "invalid multibulk length"},
       {"a count above 2^64", "*18446744073709551617\r\n", "invalid multibulk length"},
@@ -348,7 +348,7 @@ TEST(Parsing, CanStartOverAnywhere) {
 
 TEST(ALimit, AllowsWhatItSaysAndNoMore) {
   const LimitCase cases[] = {
-      {"arguments", {.arguments_max = 3}, "*3\r\n", "*4\r\n", "invalid multibulk length"},
+      {"arguments", {.request_bytes_max = 63}, "*3\r\n", "*4\r\n", "invalid multibulk length"},
       {"bytes of an argument",
        {.argument_bytes_max = 100},
        "*1\r\n$100\r\n",
@@ -360,9 +360,9 @@ TEST(ALimit, AllowsWhatItSaysAndNoMore) {
        "*1\r\n$11\r\n",
        "too big request"},
       {"bytes of a request, of two arguments",
-       {.request_bytes_max = 20},
-       "*2\r\n$1\r\nx\r\n$3\r\n",
-       "*2\r\n$1\r\nx\r\n$4\r\n",
+       {.request_bytes_max = 36},
+       "*2\r\n$1\r\nx\r\n$18\r\n",
+       "*2\r\n$1\r\nx\r\n$19\r\n",
        "too big request"},
       {"bytes of a line",
        {.inline_bytes_max = 100},
@@ -380,11 +380,10 @@ TEST(ALimit, AllowsWhatItSaysAndNoMore) {
        std::string(65, 'x'),
        "too big inline request"},
       {"everything that can be told",
-       {.arguments_max = SIZE_MAX,
-        .argument_bytes_max = SIZE_MAX,
+       {.argument_bytes_max = SIZE_MAX,
         .request_bytes_max = SIZE_MAX,
         .inline_bytes_max = SIZE_MAX},
-       "*9223372036854775807\r\n$9223372036854775807\r\nx",
+       "*1152921504606846975\r\n$9223372036854775807\r\nx",
        "*1\r\n$9223372036854775808\r\n",
        "invalid bulk length"},
   };
@@ -401,7 +400,7 @@ TEST(ALimit, AllowsWhatItSaysAndNoMore) {
 }
 
 TEST(ALimit, OfARequestCountsItsLastByteAndNotTheOnesBefore) {
-  const std::string request = encode(Request{"ECHO", "hello"});
+  const std::string request = encode(Request{"ECHO", "hello, hello, hello"});
   for (const bool fits : {true, false}) {
     Peer peer;
     peer.parser().set_limits({.request_bytes_max = request.size() - (fits ? 0 : 1)});
@@ -417,7 +416,7 @@ TEST(ALimit, IsTighterForThoseWhoAreNotAuthenticated) {
   const LimitCase cases[] = {
       {"arguments", {}, ten, encode(Request(11, "x")), "unauthenticated multibulk length"},
       {"bytes", {}, large, "*1\r\n$16385\r\n", "unauthenticated bulk length"},
-      {"arguments, far too many", {}, ten, "*1048577\r\n", "invalid multibulk length"},
+      {"arguments, far too many", {}, ten, "*4194305\r\n", "invalid multibulk length"},
       {"bytes, far too many", {}, large, "*1\r\n$17825793\r\n", "invalid bulk length"},
   };
   for (const auto& [name, limits, allowed, refused, error] : cases) {
@@ -563,7 +562,7 @@ TEST(Parsing, OfManyArgumentsByteByByteIsQuick) {
 TEST(Memory, IsNotTakenForWhatIsOnlyAnnounced) {
   RequestParser parser;
   const std::size_t before = live_bytes;
-  EXPECT_EQ(parser.parse("*1048576\r\n$17825792\r\nabc"), Status::incomplete);
+  EXPECT_EQ(parser.parse("*4194304\r\n$17825792\r\nabc"), Status::incomplete);
   EXPECT_LE(live_bytes - before, 1000U);
   EXPECT_LE(parser.wanted(), 65536U);
 }
@@ -573,7 +572,28 @@ TEST(Memory, IsTakenForArgumentsThatCame) {
   RequestParser parser;
   const std::size_t before = live_bytes;
   ASSERT_EQ(parser.parse(bytes), Status::request);
-  EXPECT_LE(live_bytes - before, 50'000U * 100);
+  EXPECT_LE(live_bytes - before, 50'000U * 20);
+}
+
+TEST(Memory, IsTakenForArgumentsAsTheyCome) {
+  const std::string bytes = encode(Request(50'000, ""));
+  RequestParser parser;
+  const std::size_t before = live_bytes;
+  for (const std::size_t come : {40'000U, 10'000U, 1'000U}) {
+    parser.start_over();
+    const std::string_view part = std::string_view{bytes}.substr(0, come * 6);
+    ASSERT_EQ(parser.parse(part), Status::incomplete);
+    EXPECT_LE(live_bytes - before, come * 35);
+  }
+}
+
+TEST(Memory, SufficesForAllArgumentsThatRedisWouldTake) {
+  const std::string bytes = encode(Request(4'000'000, "k"));
+  RequestParser parser;
+  ASSERT_EQ(parser.parse(std::string_view{bytes}.substr(0, bytes.size() / 2)), Status::incomplete);
+  ASSERT_EQ(parser.parse(bytes), Status::request);
+  EXPECT_EQ(parser.arguments().size(), 4'000'000U);
+  EXPECT_EQ(parser.arguments().back(), "k");
 }
 
 TEST(Memory, OfALargeRequestIsGivenBackWithTheNext) {

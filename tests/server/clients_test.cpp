@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,9 +42,11 @@ TEST(Messages, GoToWhoListens) {
   EXPECT_EQ(listener.reply(), "[\"message\", \"a\", \"hello\"]");
   EXPECT_EQ(listener.reply(), "[\"pmessage\", \"b*\", \"bb\", \"hello\"]");
   EXPECT_EQ(sender("PUBSUB CHANNELS"), "[\"a\"]");
+  EXPECT_EQ(sender("PUBSUB CHANNELS ''"), "[]");
   EXPECT_EQ(sender("PUBSUB NUMSUB a c"), "[\"a\", 1, \"c\", 0]");
   EXPECT_EQ(sender("PUBSUB NUMPAT"), "1");
   EXPECT_THAT(listener("GET a"), StartsWith("ERR Can't execute 'get'"));
+  EXPECT_THAT(listener("CLIENT ID"), StartsWith("ERR Can't execute 'client|id'"));
   EXPECT_EQ(listener("PING"), "[\"pong\", \"\"]");
   EXPECT_EQ(listener("UNSUBSCRIBE"), "[\"unsubscribe\", \"a\", 1]");
   EXPECT_EQ(listener("PUNSUBSCRIBE b*"), "[\"punsubscribe\", \"b*\", 0]");
@@ -167,7 +170,11 @@ TEST(Users, MustSayWhoTheyAre) {
   TestClient client = served.client();
   EXPECT_EQ(client("GET a"), "NOAUTH Authentication required.");
   EXPECT_EQ(client("NONSENSE"), "ERR unknown command 'NONSENSE', with args beginning with: ");
-  EXPECT_THAT(client("HELLO 3"), StartsWith("NOAUTH HELLO must be called"));
+  EXPECT_EQ(client("DISCARD"), "NOAUTH Authentication required.");
+  EXPECT_EQ(client("HELLO 3"),
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+            "HELLO AUTH <user> <pass> option can be used to authenticate the client and select the "
+            "RESP protocol version at the same time");
   EXPECT_EQ(client("AUTH wrong"), "WRONGPASS invalid username-password pair or user is disabled.");
   EXPECT_EQ(client("AUTH nobody secret"),
             "WRONGPASS invalid username-password pair or user is disabled.");
@@ -192,8 +199,10 @@ TEST(Users, ThatMayOnlyReadCannotWrite) {
             "NOPERM this user has no permissions to run the 'client|kill' command");
   for (const server::Command& command : server::commands()) {
     if (!command.has(server::kWrite) && !command.has(server::kAdmin)) continue;
-    std::vector<std::string> request(static_cast<std::size_t>(std::abs(command.arity)), "x");
-    request[0] = command.name;
+    std::vector<std::string> request;
+    for (const auto word : command.name | std::views::split('|'))
+      request.emplace_back(word.begin(), word.end());
+    request.resize(static_cast<std::size_t>(std::abs(command.arity)), "x");
     EXPECT_THAT(client(request), StartsWith("NOPERM")) << command.name;
   }
 }
@@ -296,6 +305,8 @@ TEST(Clients, CanBeListedAndKilled) {
   EXPECT_EQ(victim("CLIENT SETNAME victim"), "OK");
   const std::string id = victim("CLIENT ID");
   EXPECT_THAT(client("CLIENT LIST"), HasSubstr("name=victim"));
+  const std::string address = served.path() + ":0";
+  EXPECT_THAT(client("CLIENT INFO"), HasSubstr("addr=" + address + " laddr=" + address));
   EXPECT_EQ(client("CLIENT KILL ID " + id), "1");
   EXPECT_EQ(victim.reply(), "(closed)");
   EXPECT_EQ(client("CLIENT KILL ID " + client("CLIENT ID")), "0") << "not oneself, unless asked";
@@ -352,6 +363,18 @@ TEST(BadInput, EndsTheConnectionWithAReasonAndNothingElse) {
   EXPECT_EQ(served.client()("PING"), "PONG");
 }
 
+TEST(BadInput, IsShownInPart) {
+  ServedStore served;
+  TestClient client = served.client();
+  const std::string x(200, 'x');
+  const std::string y(100, 'y');
+  EXPECT_EQ(client({x, y, x, x}), "ERR unknown command '" + x.substr(0, 128) +
+                                      "', with args beginning with: '" + y + "' '" +
+                                      x.substr(0, 25) + "' ");
+  EXPECT_EQ(client({"client", x}),
+            "ERR unknown subcommand '" + x.substr(0, 128) + "'. Try CLIENT HELP.");
+}
+
 TEST(BadInput, CannotAskForMoreThanAReplyMayHave) {
   ServedStore served;
   TestClient client = served.client();
@@ -393,7 +416,7 @@ TEST(BadInput, OfATransactionIsBounded) {
 TEST(BadInput, OfCommandsWhoseKeyIsMissingIsRefused) {
   ServedStore served;
   TestClient client = served.client();
-  EXPECT_THAT(client("OBJECT HELP"), StartsWith("["));
+  EXPECT_THAT(client("OBJECT HELP"), StartsWith("[OBJECT <subcommand>"));
   EXPECT_EQ(client("MEMORY DOCTOR"), "\"Nothing to say.\"");
   EXPECT_THAT(client("OBJECT ENCODING"), StartsWith("ERR"));
 }

@@ -530,6 +530,8 @@ TEST(Sha1, IsThatOfTheStandard) {
 TEST_F(AScript, IsFoundByItsSha) {
   const std::string sha = sha1_hex("return 7");
   EXPECT_EQ(client_("EVALSHA " + sha + " 0"), "NOSCRIPT No matching script. Please use EVAL.");
+  EXPECT_EQ(client_("EVALSHA " + sha + " x"), "ERR value is not an integer or out of range");
+  EXPECT_EQ(client_("EVALSHA none x"), "NOSCRIPT No matching script. Please use EVAL.");
   EXPECT_EQ(client_({"SCRIPT", "LOAD", "return 7"}), '"' + sha + '"');
   // By every thread's interpreter.
   for (int i = 0; i < 4; ++i) EXPECT_EQ(served_.client()("EVALSHA " + sha + " 0"), "7");

@@ -49,15 +49,26 @@ def any_argument(chance):
     return any_bytes(chance)
 
 
+def with_subcommands(rows):
+    """Their names and arities; a subcommand's name is client|id."""
+    for row in rows:
+        name = row[0].encode()
+        if name not in NEVER:
+            yield name, row[1]
+            yield from with_subcommands(row[9])
+
+
 def any_request(chance, commands):
     name, arity = chance.choice(commands)
-    count = abs(arity) - 1 + (chance.choice((0, 0, 1, 2, 5)) if arity < 0 else chance.choice((0, 0, 0, 0, 1)))
-    arguments = [name] + [any_argument(chance) for _ in range(count)]
+    arguments = name.split(b"|")
+    named = len(arguments)
+    count = abs(arity) - named + (chance.choice((0, 0, 1, 2, 5)) if arity < 0 else chance.choice((0, 0, 0, 0, 1)))
+    arguments += [any_argument(chance) for _ in range(count)]
     if name.startswith(b"eval") and len(arguments) > 2:
         arguments[1] = chance.choice(SCRIPTS)
         arguments[2] = chance.choice((b"0", b"1", b"2"))
-    elif len(arguments) > 1 and chance.random() < 0.6:
-        arguments[1] = chance.choice(KEYS)
+    elif len(arguments) > named and chance.random() < 0.6:
+        arguments[named] = chance.choice(KEYS)
     if chance.random() < 0.05:
         return b" ".join(arguments) + b"\r\n"
     return b"*%d\r\n" % len(arguments) + b"".join(b"$%d\r\n%s\r\n" % (len(each), each) for each in arguments)
@@ -126,7 +137,7 @@ class MalformedTest(unittest.TestCase):
         self.addCleanup(server.close)
         server.start()
         with server.wire() as wire:
-            commands = [(row[0].encode(), row[1]) for row in wire.call("COMMAND") if row[0].encode() not in NEVER]
+            commands = list(with_subcommands(wire.call("COMMAND")))
         seed = random.randrange(1 << 32)
         chance = random.Random(seed)
         peers = [Peer(server, chance) for _ in range(8)]

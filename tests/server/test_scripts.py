@@ -223,6 +223,7 @@ LIBRARIES = [
     ("return cmsgpack.pack({}, {1, 2}, {a = 1}, {1, nil, 3}, {[1.5] = 1})",
      bytes.fromhex("90920102" "81a16101" "8201010303" "81ca3fc0000001")),
     ("local t = {} for i = 1, 20 do t = {t} end return cmsgpack.pack(t)", b"\x91" * 16 + b"\xc0"),
+    ("return {cmsgpack._NAME, cmsgpack._VERSION}", [b"cmsgpack", b"lua-cmsgpack 0.4.0"]),
     ("return cmsgpack.pack()", "ERR user_script:1: bad argument #0 to 'pack' (MessagePack pack needs input.)" + at()),
     ("return {cmsgpack.unpack(cmsgpack.pack(1, 'a', {1, {2}}, false, {x = 'y'}))}", [1, b"a", [1, [2]], None, []]),
     ("return cmsgpack.unpack(cmsgpack.pack({x = {1, y = {2}}})).x.y", [2]),
