@@ -239,9 +239,10 @@ std::size_t Client::execute(Batch& batch, std::string& output, std::size_t outpu
 }
 
 void Client::note_slow(const Request& request, SteadyClock::duration duration) const {
+  const std::size_t named = request.command->is_subcommand() ? 2 : 1;
   SlowLog::Entry entry{
       .duration = std::chrono::duration_cast<SlowLog::microseconds>(duration),
-      .words = SlowLog::describe(request.command->name, request.arguments.subspan(1)),
+      .words = SlowLog::describe(request.command->name, request.arguments.subspan(named)),
       .peer = info_->peer};
   {
     const MutexLock lock{info_->mutex};
