@@ -13,6 +13,12 @@
 namespace hybrid::server {
 namespace {
 
+// An address as Redis shows it: a unix socket's path has a port, too.
+std::string shown(const std::string& address) {
+  constexpr std::string_view kUnix = "unix:";
+  return address.starts_with(kUnix) ? address.substr(kUnix.size()) + ":0" : address;
+}
+
 // So that one client does not keep its loop from the others.
 constexpr std::size_t kRequestsPerTurn = 1000;
 constexpr std::size_t kRequestsTogether = 16;
@@ -24,12 +30,6 @@ constexpr std::size_t kQueueBytesMax = std::size_t{64} << 20;
 constexpr std::size_t kWatchedMax = 10'000;
 constexpr std::size_t kSubscriptionsMax = 10'000;
 constexpr std::size_t kMessageBytesMax = std::size_t{64} << 20;  // that wait for its loop
-
-// An address as Redis shows it: a unix socket's path has a port, too.
-std::string shown(const std::string& address) {
-  constexpr std::string_view kUnix = "unix:";
-  return address.starts_with(kUnix) ? address.substr(kUnix.size()) + ":0" : address;
-}
 
 }  // namespace
 
