@@ -25,14 +25,14 @@ constexpr std::size_t kWatchedMax = 10'000;
 constexpr std::size_t kSubscriptionsMax = 10'000;
 constexpr std::size_t kMessageBytesMax = std::size_t{64} << 20;  // that wait for its loop
 
-// The first word of a request, or of a line of its header, of a browser; whatever follows is not for us.
-bool is_of_http(std::string_view word) { return is(word, "post") || is(word, "host:"); }
-
 // An address as Redis shows it: a unix socket's path has a port, too.
 std::string shown(const std::string& address) {
   constexpr std::string_view kUnix = "unix:";
   return address.starts_with(kUnix) ? address.substr(kUnix.size()) + ":0" : address;
 }
+
+// The first word of a request, or of a line of its header, of a browser; whatever follows is not for us.
+bool is_of_http(std::string_view word) { return is(word, "post") || is(word, "host:"); }
 
 }  // namespace
 
@@ -242,9 +242,10 @@ std::size_t Client::execute(Batch& batch, std::string& output, std::size_t outpu
 }
 
 void Client::note_slow(const Request& request, SteadyClock::duration duration) const {
+  const std::size_t named = request.command->is_subcommand() ? 2 : 1;
   SlowLog::Entry entry{
       .duration = std::chrono::duration_cast<SlowLog::microseconds>(duration),
-      .words = SlowLog::describe(request.command->name, request.arguments.subspan(1)),
+      .words = SlowLog::describe(request.command->name, request.arguments.subspan(named)),
       .peer = info_->peer};
   {
     const MutexLock lock{info_->mutex};

@@ -36,6 +36,7 @@ TEST(SlowLog, HasWhatTookLongAndNoSecrets) {
   const std::string log = client("SLOWLOG GET -1");
   EXPECT_THAT(log, HasSubstr(R"re(["set", "(9 bytes)", "(12 bytes)"])re"));
   EXPECT_THAT(log, HasSubstr(R"re(["get", "(9 bytes)"])re")) << "though it is never slow";
+  EXPECT_THAT(log, HasSubstr(R"re(["config|set", "(23 bytes)", "(1 bytes)"])re"));
   EXPECT_THAT(log, Not(HasSubstr("secret")));
   EXPECT_EQ(client("SET secret-id secret-value"), "OK");
   EXPECT_EQ(client("SLOWLOG GET -1"), log) << "nothing is recorded any more";
