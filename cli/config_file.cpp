@@ -47,6 +47,10 @@ std::optional<Line> parse(std::string text) {
   return line;
 }
 
+bool has_comment(const std::string& value) {
+  return value.find(" #") != std::string::npos || value.find("\t#") != std::string::npos;
+}
+
 // What is wrong with a line, if anything. It is not repeated: it may be a secret that is in the wrong file.
 std::optional<std::string> fault_of(const CLI::App& command, const Line& line) {
   const CLI::Option* const option = command.get_option_no_throw("--" + line.name);
@@ -55,7 +59,7 @@ std::optional<std::string> fault_of(const CLI::App& command, const Line& line) {
   const bool has_value = line.value && !line.value->empty();
   if (!has_value && (line.value || option->get_expected_min() > 0))
     return line.name + " needs a value; leave the line out for what it is without";
-  if (has_value && !line.is_quoted && line.value->find(" #") != std::string::npos)
+  if (has_value && !line.is_quoted && has_comment(*line.value))
     return "a comment has a line of its own; or put a value that has # in it in quotes";
   return std::nullopt;
 }

@@ -90,7 +90,7 @@ struct Options {
 void log_line(const std::string& line) {
   using namespace std::chrono;
   const Millis now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-  say(time_text(now) + ' ' + line);
+  say(time_text(now) + ' ' + printable(line));
 }
 
 // Its first line.
@@ -248,12 +248,16 @@ void stop_if_asked(const sigset_t& signals) {
   }
 }
 
-void wait_for_the_end(server::Server& server, const sigset_t& signals) {
+void wait_for_the_end(server::Server& server, bool has_tls, const sigset_t& signals) {
   for (;;) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal == SIGTERM || signal == SIGINT) return;
     if (signal != SIGHUP) continue;
+    if (!has_tls) {
+      log_line("SIGHUP: there is no certificate to read again");
+      continue;
+    }
     const auto reloaded = server.net().reload_tls();
     log_line(reloaded ? "SIGHUP: new connections get the certificate that is there now"
                       : "SIGHUP: the certificate stays as it was: " + message_of(reloaded.error()));
@@ -339,10 +343,12 @@ int serve(const Options& options) {
     out.flush();
   } catch (const OutputClosed&) {
     log_line(ready);
+  } catch (const OutputFailed&) {
+    log_line(ready);
   }
   tell_systemd("READY=1");
 
-  wait_for_the_end(server, signals);
+  wait_for_the_end(server, !options.tls_certificate.empty(), signals);
   log_line("stopping");
   tell_systemd("STOPPING=1");
   server.net().stop(std::chrono::seconds{options.grace_seconds});

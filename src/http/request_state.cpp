@@ -135,8 +135,14 @@ Result<bool> RequestState::adopt(std::string_view sid, Session found) {
   session_ = std::move(found);
   sid_ = Sid{sid};
   web_seen_ = std::move(**web);
-  if (auto read = read_renewal(*web_seen_); !read) return std::unexpected(std::move(read.error()));
-  return true;
+  auto read = read_renewal(*web_seen_);
+  if (read) return true;
+  if (read.error().code() != Errc::session_gone) return std::unexpected(std::move(read.error()));
+  // It has ended since it was found.
+  session_.reset();
+  sid_ = {};
+  forget_browser();
+  return false;
 }
 
 Result<void> RequestState::read_renewal(const WebAttribute& web) {

@@ -324,8 +324,7 @@ void Client::execute(Request& request, std::string& output) {
   bool pushes = false;
 
   if (command == nullptr && is_of_http(request.arguments[0])) {
-    service_.log(info_->peer +
-                 " speaks HTTP and is disconnected: no web page may have a browser send commands");
+    service_.note_browser(info_->peer);
     quits_ = true;
   } else if (const std::string text = refusal(command, request.arguments); !text.empty()) {
     reply.error(text);
@@ -392,15 +391,15 @@ void Client::run(const Command& command, std::span<const std::string_view> argum
   if (command.has(kWrite) && service_.options().durability == Durability::always) await_sync();
   for (int tries = 1;; ++tries) {
     try {
-      command.run(call);
-      if (command.has(kGrows)) service_.write_health().worked();
-      return;
+      return command.run(call);
     } catch (const KeyGone& gone) {
       if (tries == kTriesMax) return fail(gone.text());
       output.resize(before);
       keys.forget_gone();
-    } catch (const ReplyError& error) {
+    } catch (const NotWritten& error) {
       service_.write_health().refused(error.text());
+      return fail(error.text());
+    } catch (const ReplyError& error) {
       return fail(error.text());
     } catch (const std::length_error&) {
       return fail("ERR the reply is longer than " + std::to_string(kReplyBytesMax >> 20) + " MiB");

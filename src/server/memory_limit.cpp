@@ -12,11 +12,7 @@ bool MemoryLimit::is_exceeded() {
 }
 
 void MemoryLimit::complain(std::uint64_t taken) {
-  constexpr std::chrono::minutes kInterval{1};
-  const auto now = SteadyClock::now();
-  auto may_at = may_log_at_.load(std::memory_order_relaxed);
-  if (now < may_at || !log_) return;
-  if (!may_log_at_.compare_exchange_strong(may_at, now + kInterval)) return;
+  if (!log_ || !may_log_.take()) return;
   log_("the sessions take " + std::to_string(taken) + " bytes of memory, more than the " +
        std::to_string(bytes_max()) +
        " allowed: changes that may need more are refused (OOM) until some end; raise --max-memory "

@@ -7,8 +7,8 @@
 #include <functional>
 #include <string>
 
-#include "base/thread.hpp"
 #include "hybrid/provider.hpp"
+#include "server/once_a_minute.hpp"
 
 namespace hybrid::server {
 
@@ -34,7 +34,7 @@ class MemoryLimit {
   Provider& provider_;
   std::atomic<std::uint64_t> bytes_max_;
   const std::function<void(std::string)> log_;
-  std::atomic<SteadyClock::time_point> may_log_at_{SteadyClock::time_point::min()};
+  OnceAMinute may_log_;
 };
 
 }  // namespace hybrid::server

@@ -6,7 +6,8 @@ void refuse(const Error& error) {
   if (error.code() == Errc::session_gone) throw KeyGone{};
   const bool not_written =
       error.code() == Errc::no_space || error.code() == Errc::io || error.code() == Errc::read_only;
-  refuse(std::string{not_written ? kNotWritten : "ERR "} + error.message());
+  if (not_written) throw NotWritten{error};
+  refuse("ERR " + error.message());
 }
 
 }  // namespace hybrid::server

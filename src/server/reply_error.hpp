@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "hybrid/error.hpp"
@@ -25,10 +24,13 @@ class KeyGone final : public ReplyError {
   KeyGone() : ReplyError("ERR the key has just expired") {}
 };
 
-[[noreturn]] inline void refuse(std::string text) { throw ReplyError{std::move(text)}; }
+// The log could not be written.
+class NotWritten final : public ReplyError {
+ public:
+  explicit NotWritten(const Error& error) : ReplyError("MISCONF " + error.message()) {}
+};
 
-// What begins the text if the log could not be written.
-inline constexpr std::string_view kNotWritten = "MISCONF ";
+[[noreturn]] inline void refuse(std::string text) { throw ReplyError{std::move(text)}; }
 
 // What the store refused, with a code that clients know.
 [[noreturn]] void refuse(const Error& error);

@@ -81,7 +81,7 @@ std::string info_server(Call& call) {
   const auto seconds_up = static_cast<std::uint64_t>(up);
   const std::string& local = call.client.info().local;
   const std::size_t colon = local.rfind(':');
-  const bool is_tcp = !local.starts_with("unix:") && colon != std::string::npos;
+  const bool is_tcp = colon != std::string::npos;
   return Section{"Server"}
       .add("redis_version", kRedisVersion)
       .add("hybrid_version", kVersion)

@@ -59,6 +59,11 @@ void Service::log(std::string line) const {
   if (options_.log) options_.log(std::move(line));
 }
 
+void Service::note_browser(const std::string& peer) {
+  if (!may_log_browser_.take()) return;
+  log(peer + " speaks HTTP and is disconnected: no web page may have a browser send commands");
+}
+
 void Service::on_event(const Event& event) {
   if (event.kind != Event::Kind::expired) return;
   const auto served = parse_served(event.served);

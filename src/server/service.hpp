@@ -25,6 +25,7 @@
 #include "server/key_locks.hpp"
 #include "server/keyspace.hpp"
 #include "server/memory_limit.hpp"
+#include "server/once_a_minute.hpp"
 #include "server/scripts.hpp"
 #include "server/slow_log.hpp"
 #include "server/users.hpp"
@@ -141,6 +142,8 @@ class Service {
   std::int64_t last_save() const { return last_save_; }
   void saved();
   void log(std::string line) const;
+  // A peer speaks HTTP: said once a minute at most.
+  void note_browser(const std::string& peer);
 
  private:
   // What the store calls, which may outlive us.
@@ -164,6 +167,7 @@ class Service {
   SlowLog slow_log_;
   MemoryLimit memory_;
   WriteHealth write_health_;
+  OnceAMinute may_log_browser_;
   ServiceCounters counters_;
   EncodingLimits encoding_limits_;
   std::atomic<std::uint32_t> notified_{0};

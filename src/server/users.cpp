@@ -73,8 +73,10 @@ const User* Users::check(std::string_view name, std::string_view password, std::
   if (failures_.size() >= kAddressesMax) failures_.clear();
   Failures& failures = failures_[std::string{from}];
   const Digest said = digest_of(std::string{name} + '\0' + std::string{password});
-  if (failures.count > 0 && equal_in_constant_time(said, failures.last)) return nullptr;
-  failures.last = said;
+  const bool is_said_again = std::ranges::any_of(
+      failures.last, [&](const Digest& last) { return equal_in_constant_time(said, last); });
+  if (is_said_again) return nullptr;
+  failures.last[failures.count % failures.last.size()] = said;
   if (++failures.count >= kFailuresFree) {
     const unsigned doublings = std::min(failures.count - kFailuresFree, 6U);
     failures.until =
@@ -85,9 +87,7 @@ const User* Users::check(std::string_view name, std::string_view password, std::
 }
 
 void Users::complain(std::string_view from, const Failures& failures, SteadyClock::time_point now) {
-  constexpr std::chrono::minutes kInterval{1};
-  if (!log_ || now < may_log_at_) return;
-  may_log_at_ = now + kInterval;
+  if (!log_ || !may_log_.take()) return;
   const auto wait = std::chrono::ceil<std::chrono::seconds>(failures.until - now);
   log_(std::to_string(failures.count) + " wrong passwords from " + std::string{from} +
        ": everybody there is refused for " + std::to_string(wait.count()) + " s");

@@ -1,6 +1,7 @@
 // Who may use the server, and what for. Passwords are kept as their SHA-256 only.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 #include "base/thread.hpp"
 #include "base/thread_annotations.hpp"
 #include "hybrid/error.hpp"
+#include "server/once_a_minute.hpp"
 
 namespace hybrid::server {
 
@@ -43,24 +45,23 @@ class Users {
   const std::map<std::string, User, std::less<>>& all() const { return users_; }
 
   // The user, if name and password are right. After ten wrong ones in a row `from` (an address) has to wait, longer each time, and
-  // is refused meanwhile whatever it says. One that is said again at once is no guess, and counts once: it is what a program says
-  // that was not told of a new password. Any thread.
+  // is refused meanwhile whatever it says. One of the last eight that is said again is no guess, and counts once: it is what a program
+  // says that was not told of a new password. Any thread.
   const User* check(std::string_view name, std::string_view password, std::string_view from);
 
  private:
   struct Failures {
     unsigned count = 0;
-    Digest last{};  // of the name and password
+    std::array<Digest, 8> last{};  // of names and passwords, as a ring
     SteadyClock::time_point until;
   };
 
-  void complain(std::string_view from, const Failures& failures, SteadyClock::time_point now)
-      HYBRID_REQUIRES(mutex_);
+  void complain(std::string_view from, const Failures& failures, SteadyClock::time_point now);
 
   std::map<std::string, User, std::less<>> users_;  // not changed once the server runs
   const std::function<void(std::string)> log_;
   Mutex mutex_;
-  SteadyClock::time_point may_log_at_ HYBRID_GUARDED_BY(mutex_) = SteadyClock::time_point::min();
+  OnceAMinute may_log_;
   std::map<std::string, Failures, std::less<>> failures_ HYBRID_GUARDED_BY(mutex_);
 };
 

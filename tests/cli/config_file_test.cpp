@@ -68,6 +68,7 @@ TEST_F(ConfigFile, IsRefusedIfAnythingIsWrongWithIt) {
       {"unix = \"\"\npassword-file = sesame.txt\n", "unix needs a value"},
       {"no-password=\n", "no-password needs a value"},
       {"port = 0\nprotect-prefix = sess:  # of sesame\n", "line 2 of"},
+      {"protect-prefix = sess:\t# of sesame\n", "line 1 of"},
   };
   for (const auto& [text, complaint] : wrong) {
     const Outcome outcome = serve(text);

@@ -198,13 +198,20 @@ TEST(Users, ThatMayOnlyReadCannotWrite) {
   EXPECT_EQ(client("CLIENT KILL ID 1"),
             "NOPERM this user has no permissions to run the 'client|kill' command");
   for (const server::Command& command : server::commands()) {
-    if (!command.has(server::kWrite) && !command.has(server::kAdmin)) continue;
+    const bool is_refused = command.has(server::kWrite) || command.has(server::kAdmin);
+    if (!is_refused || command.has(server::kContainer)) continue;
     std::string words{command.name};
     std::ranges::replace(words, '|', ' ');
     for (auto i = 1 + std::ranges::count(words, ' '); i < std::abs(command.arity); ++i)
       words += " x";
     EXPECT_THAT(client(words), StartsWith("NOPERM")) << command.name;
   }
+  // What changes no session, and is not for readers all the same.
+  for (const std::string_view name :
+       {"bgrewriteaof", "bgsave", "client|kill", "config|get", "config|resetstat", "config|rewrite",
+        "config|set", "debug", "function|flush", "latency|reset", "publish", "save", "script|flush",
+        "script|kill", "script|load", "shutdown", "slowlog|get", "slowlog|reset"})
+    EXPECT_TRUE(server::find_command(name)->has(server::kAdmin)) << name;
 }
 
 TEST(Users, HaveToWaitAfterManyWrongPasswords) {
@@ -222,7 +229,10 @@ TEST(Users, HaveToWaitAfterManyWrongPasswords) {
 
 TEST(Users, WhoseProgramWasNotToldOfANewPasswordKeepNobodyOut) {
   ServedStore served{{.users = users("secret")}};
-  for (int i = 0; i < 50; ++i) EXPECT_THAT(served.client()("AUTH old"), StartsWith("WRONGPASS"));
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_THAT(served.client()("AUTH old"), StartsWith("WRONGPASS"));
+    EXPECT_THAT(served.client()("AUTH guest older"), StartsWith("WRONGPASS"));
+  }
   EXPECT_EQ(served.client()("AUTH secret"), "OK");
 }
 
@@ -240,7 +250,7 @@ TEST(Browsers, CannotBeMadeToSendCommands) {
   }
 }
 
-TEST(WriteHealth, IsToldWhenItChanges) {
+TEST(WriteHealth, IsBadForAWhileAfterAChangeWasRefused) {
   class Disk final : public WrappedProvider {
    public:
     std::atomic<bool> is_full{false};
@@ -269,13 +279,34 @@ TEST(WriteHealth, IsToldWhenItChanges) {
     EXPECT_THAT(client("INFO persistence"), AllOf(HasSubstr("aof_last_write_status:err"),
                                                   HasSubstr("rdb_last_bgsave_status:err")));
   }
-  EXPECT_EQ(client("DEL none"), "0");
-  EXPECT_THAT(client("INFO persistence"), HasSubstr("aof_last_write_status:err"));
   disk.is_full = false;
   EXPECT_EQ(client("SET c 1"), "OK");
+  EXPECT_THAT(client("INFO persistence"), HasSubstr("aof_last_write_status:err"));
+  EXPECT_THAT(lines.get(), ElementsAre("a change was refused: MISCONF no_space: the disk is full"));
+}
+
+TEST(WriteHealth, IsNotWhatAScriptSays) {
+  LogLines lines;
+  ServedStore served{{.log = lines.taker()}};
+  TestClient client = served.client();
+  EXPECT_THAT(client({"EVAL", "error({err='MISCONF pwned'})", "0"}), StartsWith("MISCONF pwned"));
   EXPECT_THAT(client("INFO persistence"), HasSubstr("aof_last_write_status:ok"));
-  EXPECT_THAT(lines.get(), ElementsAre("changes are refused: no_space: the disk is full",
-                                       "changes are written again"));
+  EXPECT_THAT(lines.get(), IsEmpty());
+}
+
+TEST(WriteHealth, SeesWhatATransactionCannotWrite) {
+  class Disk final : public WrappedProvider {
+   public:
+    Result<Session> put(std::string_view, std::span<const Change>) override {
+      return std::unexpected(Error{Errc::no_space, "the disk is full"});
+    }
+  };
+  ServedStore served{{}, std::make_unique<Disk>()};
+  TestClient client = served.client();
+  EXPECT_EQ(client("MULTI"), "OK");
+  EXPECT_EQ(client("SET a 1"), "QUEUED");
+  EXPECT_THAT(client("EXEC"), StartsWith("MISCONF"));
+  EXPECT_THAT(client("INFO persistence"), HasSubstr("aof_last_write_status:err"));
 }
 
 TEST(Users, CannotMakeTheServerKeepMuchBeforeTheySayWhoTheyAre) {

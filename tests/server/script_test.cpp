@@ -420,8 +420,9 @@ TEST_F(AScript, OfAUserWhoMayOnlyReadOnlyReads) {
               HasSubstr("The user executing the script can't run this command"));
   EXPECT_EQ(eval(client,
                  "return {tostring(redis.acl_check_cmd('set', 'a', 1)), "
-                 "tostring(redis.acl_check_cmd('get', 'a'))}"),
-            R"(["false", "true"])");
+                 "tostring(redis.acl_check_cmd('get', 'a')), "
+                 "tostring(redis.acl_check_cmd('config'))}"),
+            R"(["false", "true", "false"])");
   EXPECT_THAT(client("SCRIPT FLUSH"), StartsWith("NOPERM"));
   EXPECT_EQ(client("GET a"), "\"1\"");
 }

@@ -13,7 +13,7 @@
 ///   H2  Without a change there is no session: no cookie, no record. Reading never makes one.
 ///   H3  The changes of one request are one change of the session, made by finish(); if the handler fails there are none, but what was
 ///       done at once: renew(), logout() and csrf_token(), which store nothing that was set before them, and update(), take(),
-///       take_flash() and set_if_version(), which store that too.
+///       take_flash() and set_if_version() of a session that is there, which store that too.
 ///   H4  After renew() the old id is dead, and so are the forms that were made with it, and requests under way with it: they neither
 ///       see nor change the session any more. After logout() nothing of the session comes back, whatever else is under way.
 ///   H5  What finish() returns is one line for a Set-Cookie header; nothing that is put into a session can get into it.
