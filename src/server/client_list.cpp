@@ -12,7 +12,7 @@ std::string describe(ClientInfo& client) {
   std::string flags;
   if (client.channels + client.patterns > 0) flags += 'P';
   if (client.queued >= 0) flags += 'x';
-  if (flags.empty()) flags = "N";
+  if (flags.empty()) flags += 'N';
   const MutexLock lock{client.mutex};
   std::string line;
   const auto add = [&](std::string_view name, std::string_view value) {
