@@ -1,10 +1,12 @@
 #include "cli/output.hpp"
 
 #include <fmt/format.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 
 namespace hybrid::cli {
 namespace {
@@ -58,10 +60,12 @@ void Output::flush() {
   lines_.clear();
 }
 
-void say(std::string line) noexcept {
-  line += '\n';
+// Takes no memory: it may be that there is none left which is said.
+void say(std::string_view line) noexcept {
+  char end = '\n';
+  const iovec parts[] = {{const_cast<char*>(line.data()), line.size()}, {&end, 1}};
   // At once, so that lines of several threads do not mix.
-  static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+  static_cast<void>(!::writev(STDERR_FILENO, parts, std::size(parts)));
 }
 
 int complain(int code, std::string_view message) {

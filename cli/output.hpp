@@ -37,7 +37,7 @@ class Output {
 };
 
 // A line on standard error. If that cannot be written, nothing more can be done, and nothing is.
-void say(std::string line) noexcept;
+void say(std::string_view line) noexcept;
 // "hybrid: MESSAGE" on standard error; returns `code`.
 int complain(int code, std::string_view message);
 // The same for an error of the library; says with which code to end.
